@@ -1,0 +1,1 @@
+"""The harness: run speech codecs over packets, and score what comes out."""

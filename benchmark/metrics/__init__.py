@@ -1,0 +1,1 @@
+"""One family of metrics per file: `VALUES` names its values, `make()` builds the function."""

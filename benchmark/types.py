@@ -1,0 +1,222 @@
+"""The words the suite speaks: frames, packets, slots, rows. Imports numpy and the standard library only.
+
+Shapes and units, everywhere: a Signal is mono float32, shape (n,), full scale [-1, 1]; rates are Hz,
+sizes bytes, times seconds, except in the channel and the playout buffer, where a time is an integer
+number of nanoseconds (float division misplaces losses). A payload of ``b""`` means "nothing to send"
+(discontinuous transmission) and is never a loss; a payload of ``None`` means "not here in time".
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Signal: TypeAlias = npt.NDArray[np.float32]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Nanoseconds: TypeAlias = npt.NDArray[np.int64]
+Booleans: TypeAlias = npt.NDArray[np.bool_]
+Scalar: TypeAlias = str | int | float | bool | None
+Mode: TypeAlias = Literal["streaming", "offline"]
+Status: TypeAlias = Literal[
+    "ok",
+    "not_applicable",
+    "too_short",
+    "no_speech",
+    "input_failed",
+    "metric_failed",
+    "codec_failed",
+    "skipped",
+]
+
+SECOND = 1_000_000_000  # nanoseconds
+LOST = np.iinfo(np.int64).max  # the delay, in nanoseconds, of a packet that never arrives
+
+
+class UserError(Exception):
+    """Something the user can mend before any work: printed on one line, exit code 2."""
+
+
+class Unavailable(Exception):
+    """A component lacks something here (weights, a library); the text says how to get it. Rows say ``skipped``."""
+
+
+class NotMeasured(Exception):
+    """A metric or a codec has no honest value for this input; becomes a row with this status."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(status, reason)
+        self.status: Status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A component by name and parameters: ``Spec("opus", {"bitrate": 16000})``."""
+
+    name: str
+    params: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """The canonical text, which `benchmark.registry.parse` reads back."""
+        args = ",".join(f"{k}={_yaml(v)}" for k, v in sorted(self.params.items()))
+        return f"{self.name}:{args}" if args else self.name
+
+
+def _yaml(value: Scalar) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One line of a data manifest; `labels` are its further columns."""
+
+    id: str
+    path: Path
+    speaker: str = ""
+    sha256: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What an encoder makes of `duration` ns of input from `start`: real bytes, and how many bits of them count."""
+
+    index: int
+    payload: bytes
+    bits: int
+    start: int
+    duration: int
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """What travels: `sent` is the instant, in ns of media time, at which its last frame's input has been captured."""
+
+    seq: int
+    sent: int
+    frames: tuple[Frame, ...]
+    redundant: tuple[Frame, ...] = ()
+    header_bytes: int = 0
+
+    @property
+    def payload_bytes(self) -> int:
+        """Bytes of all frames, redundant ones included, without headers."""
+        return sum(len(f.payload) for f in (*self.frames, *self.redundant))
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What the playout buffer hands to the decoder when frame `index` is due.
+
+    `ahead` holds the payloads of the following frames as far as they are already buffered at that
+    instant (None: not here yet), for decoders that recover a frame from a later packet.
+    """
+
+    index: int
+    payload: bytes | None
+    ahead: tuple[bytes | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CodecInfo:
+    """Facts a codec states about itself; `focalbench check codec` verifies them.
+
+    Attributes:
+        rate_in: sample rate of the encoder's input, Hz.
+        rate_out: sample rate of the decoder's output, Hz.
+        frame: input covered by one frame, samples at `rate_in`.
+        delay: by how much the raw output trails the input, samples at `rate_out`; may be negative.
+        lookahead: input needed beyond a frame's end before it can be sent, samples at `rate_in`.
+        streaming: False when the encoder sees the whole utterance before it emits anything.
+        frame_bits: exact bits of a frame before byte padding; None: 8 x payload bytes.
+        identity: versions of libraries, SHA-256 of weights, precision: whatever changes the output.
+    """
+
+    rate_in: int
+    rate_out: int
+    frame: int
+    delay: int = 0
+    lookahead: int = 0
+    streaming: bool = True
+    frame_bits: int | None = None
+    identity: Mapping[str, str] = field(default_factory=dict)
+
+
+class Encoder(Protocol):
+    """One sending session: signal in, zero or more frames' payloads out, in order."""
+
+    def push(self, signal: Signal) -> list[bytes]: ...
+    def flush(self) -> list[bytes]: ...
+
+
+class Decoder(Protocol):
+    """One receiving session: slots in, zero or more samples out."""
+
+    def push(self, slots: Sequence[Slot]) -> Signal: ...
+    def flush(self) -> Signal: ...
+
+
+class Codec(Protocol):
+    """Fresh, independent sessions.
+
+    Optional: ``carries_fec(payload) -> bool`` for in-band redundancy; ``fork_per_call = True`` where the
+    library keeps state for the whole process.
+    """
+
+    @property
+    def info(self) -> CodecInfo: ...
+    def encoder(self) -> Encoder: ...
+    def decoder(self) -> Decoder: ...
+
+
+class Fate(NamedTuple):
+    """What the network did: a delay in ns per packet (`LOST` = never), and how often a replayed trace began anew."""
+
+    delays: Nanoseconds
+    wraps: int = 0
+
+
+class Channel(Protocol):
+    """The network: a function of *send time*, so every codec meets the same weather."""
+
+    def fate(self, sent: Nanoseconds, generator: np.random.Generator) -> Fate: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ValueInfo:
+    """What a reader must know about one named value.
+
+    `rate` is the sample rate the metric is defined at (None: the scoring rate, see `benchmark.align`).
+    """
+
+    unit: str
+    better: Literal["higher", "lower", "neither"]
+    source: str
+    rate: int | None = None
+
+
+class Metric(Protocol):
+    """A pure function: aligned signals of equal length in, named values out.
+
+    Where each value costs on its own, it may take a fourth argument `names`, the values that are asked.
+
+    Raises:
+        NotMeasured: when there is no honest value, with the status and the reason.
+    """
+
+    def __call__(self, reference: Signal, degraded: Signal, rate: int) -> Mapping[str, float]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A value, or the reason why there is none; a ratio keeps its parts, so that it can be pooled."""
+
+    name: str
+    value: float | None
+    status: Status = "ok"
+    reason: str = ""
+    numerator: float | None = None
+    denominator: float | None = None
