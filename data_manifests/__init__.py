@@ -1,0 +1,1 @@
+"""Corpora, loss traces and download sources, each with its licence and checksum."""
