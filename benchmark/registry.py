@@ -68,6 +68,8 @@ def parse(text: str) -> Spec:
         UserError: when a parameter is not ``key=value``.
     """
     head, colon, tail = text.strip().partition(":")
+    if "=" in head:
+        raise UserError(f"{text!r} has a parameter but no name; in a YAML list, quote a component with a comma in it.")
     attribute = ""
     if named := bool(colon) and "=" not in tail.partition(":")[0]:  # MODULE:ATTR
         attribute, _, tail = tail.partition(":")

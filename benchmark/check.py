@@ -1,0 +1,203 @@
+"""What every codec must satisfy: our tests run it over the baselines, `focalbench check codec` over anybody's."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmark import align, audio, calibrate, registry
+from benchmark.bench import Bench
+from benchmark.codec import trim
+from benchmark.suite import Limits
+from benchmark.types import CodecInfo, Frame, NotMeasured, Signal, Slot, Spec
+
+CLIPS = 6  # of the shipped corpus, for the measured delay
+SECONDS = 1.37  # of speech for the other checks: no whole number of any codec's frames
+
+
+class Broken(Exception):
+    """The codec broke the promise; the text says how."""
+
+
+class Verdict(NamedTuple):
+    """One promise, and how it was broken ("" when it was kept)."""
+
+    promise: str
+    problem: str
+
+
+@dataclass
+class Subject:
+    """The codec under check, some speech at its input rate, and its loss-free frames and output."""
+
+    spec: Spec
+    info: CodecInfo
+    bench: Bench
+    speech: Signal
+    frames: list[Frame]
+    output: Signal
+
+    def slots(self, lost: frozenset[int] = frozenset()) -> list[Slot]:
+        """The frames as slots, some lost, each showing what follows it."""
+        payloads = [None if f.index in lost else f.payload for f in self.frames]
+        return [Slot(i, p, tuple(payloads[i + 1 : i + 4])) for i, p in enumerate(payloads)]
+
+    def decode(self, lost: frozenset[int] = frozenset(), chunk: int | None = None) -> Signal:
+        """The raw output with these frames lost."""
+        return self.bench.decode(self.spec, self.slots(lost), chunk)[0]
+
+
+def check_codec(text: str, limits: Limits | None = None) -> list[Verdict]:
+    """Put the codec `text` (a spec) to every promise, in an order in which the first broken one explains the rest.
+
+    Raises:
+        UserError: for an unknown codec or parameter.
+        Unavailable: when it lacks something here.
+    """
+    bench = Bench(limits or Limits())
+    spec = registry.parse(text)
+    registry.locate("codec", spec.name)
+    try:
+        return list(_verdicts(spec, bench))
+    finally:
+        bench.close()
+
+
+def _verdicts(spec: Spec, bench: Bench) -> Iterator[Verdict]:
+    promise = "it describes itself, encodes speech into bytes that cover it, and decodes them to finite samples"
+    try:
+        subject = _subject(spec, bench)
+    except NotMeasured as error:
+        yield Verdict(promise, error.reason)
+        return
+    yield Verdict(promise, "")
+    for check in CHECKS:
+        problem = ""
+        try:
+            check(subject)
+        except (Broken, NotMeasured) as error:
+            problem = error.reason if isinstance(error, NotMeasured) else str(error)
+        yield Verdict((check.__doc__ or "").rstrip("."), problem)
+
+
+def _subject(spec: Spec, bench: Bench) -> Subject:
+    info = bench.describe(spec)
+    clip = audio.read(calibrate.clips()[0][1])
+    speech = align.resample(clip.signal[: int(SECONDS * clip.rate)], clip.rate, info.rate_in)
+    encoded, _ = bench.encode(spec, speech, None)
+    output, _ = bench.decode(spec, [Slot(f.index, f.payload) for f in encoded.frames], None)
+    return Subject(spec, info, bench, speech, encoded.frames, output)
+
+
+def encoder_chunks(subject: Subject) -> None:
+    """Its frames do not depend on how the input is chunked."""
+    wanted = [f.payload for f in subject.frames]
+    for chunk in (subject.info.frame, 7, 1021):
+        encoded, _ = subject.bench.encode(subject.spec, subject.speech, chunk)
+        found = [f.payload for f in encoded.frames]
+        if found != wanted:
+            pairs = enumerate(zip(found, wanted, strict=False))
+            first = next((i for i, (a, b) in pairs if a != b), len(wanted))
+            raise Broken(f"pushing {chunk} samples at a time changes frame {first} of {len(wanted)}")
+
+
+def decoder_chunks(subject: Subject) -> None:
+    """Its output does not depend on how many slots are pushed at once."""
+    lost = frozenset(range(2, len(subject.frames), 5))
+    wanted = subject.decode(lost)
+    for chunk in (1, 3):
+        _same(subject.decode(lost, chunk), wanted, f"pushing {chunk} slots at a time")
+
+
+def length(subject: Subject) -> None:
+    """Its output, the declared delay removed, covers the whole input, and is as long whatever is lost."""
+    info, count = subject.info, len(subject.frames)
+    samples = len(subject.speech) * info.rate_out // info.rate_in
+    for lost in (frozenset(), frozenset({0}), frozenset({count - 1}), frozenset(range(count))):
+        output = subject.decode(lost)
+        try:
+            trim(output, info.delay, samples)
+        except NotMeasured as error:
+            raise Broken(f"with {_named(lost, count)} lost, {error.reason}") from error
+        if (found := len(output)) != (due := len(subject.output)):
+            raise Broken(f"with {_named(lost, count)} lost, it returns {found} samples in place of {due}")
+
+
+def _named(lost: frozenset[int], count: int) -> str:
+    if len(lost) <= 1:
+        return f"frame {min(lost)}" if lost else "nothing"
+    return f"all {count} frames"
+
+
+def no_leaks(subject: Subject) -> None:
+    """Nothing leaks from one session into the next."""
+    subject.decode(frozenset(range(1, len(subject.frames), 2)))
+    _same(subject.decode(), subject.output, "a second session after one with losses")
+    encoded, _ = subject.bench.encode(subject.spec, subject.speech, None)
+    if [f.payload for f in encoded.frames] != [f.payload for f in subject.frames]:
+        raise Broken("a second encoding of the same speech gives other bytes")
+
+
+def same_process(subject: Subject) -> None:
+    """Another process gives the same bytes and the same samples."""
+    other = Bench(subject.bench.limits)
+    try:
+        encoded, _ = other.encode(subject.spec, subject.speech, None)
+        if [f.payload for f in encoded.frames] != [f.payload for f in subject.frames]:
+            raise Broken("a second process encodes the same speech to other bytes")
+        again, _ = other.decode(subject.spec, [Slot(f.index, f.payload) for f in subject.frames], None)
+    finally:
+        other.close()
+    _same(again, subject.output, "a second process")
+
+
+def quiet_slots(subject: Subject) -> None:
+    """It plays `b""` (nothing was sent) and a slot that shows nothing ahead."""
+    slots = [Slot(f.index, b"" if f.index % 3 == 1 else f.payload) for f in subject.frames]
+    output, _ = subject.bench.decode(subject.spec, slots, None)
+    if len(output) != len(subject.output):
+        raise Broken(f'with every third frame b"", it returns {len(output)} samples in place of {len(subject.output)}')
+
+
+def bits(subject: Subject) -> None:
+    """Its declared bits a frame fit its payloads."""
+    if (declared := subject.info.frame_bits) is None:
+        return
+    due = -(-declared // 8)
+    for frame in subject.frames:
+        if frame.payload and len(frame.payload) != due:
+            raise Broken(f"frame {frame.index} has {len(frame.payload)} bytes; {declared} bits need {due}")
+
+
+def declared_delay(subject: Subject) -> None:
+    """Its declared delay is what is measured, within 1 ms (2 ms where only envelopes correlate)."""
+    paths = [path for _, path in calibrate.clips()[:CLIPS]]
+    found = calibrate.measure(subject.spec, subject.info, paths, subject.bench)
+    if found["measured_ms"] is None:
+        raise Broken("no delay can be measured: neither waveforms nor envelopes of input and output correlate")
+    if not found["agrees"]:
+        text = f"it declares {found['declared_ms']:.2f} ms, the {found['method']} says {found['measured_ms']:.2f} ms"
+        samples = round(found["measured_ms"] * subject.info.rate_out / 1000)
+        raise Broken(f"{text}; write delay={samples} into its CodecInfo")
+
+
+CHECKS: tuple[Callable[[Subject], None], ...] = (
+    encoder_chunks,
+    decoder_chunks,
+    length,
+    no_leaks,
+    same_process,
+    quiet_slots,
+    bits,
+    declared_delay,
+)
+
+
+def _same(found: Signal, wanted: Signal, what: str) -> None:
+    if len(found) != len(wanted):
+        raise Broken(f"{what} gives {len(found)} samples in place of {len(wanted)}")
+    difference = np.abs(found - wanted)
+    if difference.max(initial=0) > 1e-4 * max(float(np.abs(wanted).max(initial=0)), 1e-6):
+        where = f"by up to {difference.max():.2g}, most at sample {difference.argmax()}"
+        raise Broken(f"{what} changes the output, {where}")

@@ -1,0 +1,282 @@
+"""The command `focalbench`: arguments in, exit code out (0 fine, 1 worse, 2 wrong use, 3 too little measured)."""
+
+import argparse
+import importlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+FINE, WRONG_USE, TOO_LITTLE = 0, 2, 3
+INTERRUPTED = 130  # as a shell reports SIGINT
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; what the user can mend is one line on the error stream, without a traceback."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    from benchmark.registry import use_current_folder
+    from benchmark.types import Unavailable, UserError
+
+    use_current_folder()
+    try:
+        code = int(options.run(options))
+        sys.stdout.flush()  # here, where a reader that has gone is no error
+        return code
+    except (UserError, Unavailable) as error:
+        sys.stderr.write(f"focalbench: {error}\n")
+        return WRONG_USE
+    except KeyboardInterrupt:
+        sys.stderr.write("focalbench: interrupted. The same command goes on where it stopped.\n")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output, for example `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("focalbench", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[Any], int], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        added.set_defaults(run=run)
+        return added
+
+    _run_arguments(command("run", _run, "run a suite of codecs over packets and score what comes out"))
+    _score_arguments(command("score", _score, "score a folder of degraded files against a folder of references"))
+    report = command("report", _report, "one HTML file that opens offline")
+    report.add_argument("folder", type=Path, metavar="RUN")
+    report.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: RUN/report.html")
+    _table_arguments(command("table", _table, "a table for a paper or a spreadsheet"))
+    check = command("check", _check, "put a codec to the conformance tests")
+    check.add_argument("kind", choices=["codec"])
+    check.add_argument("spec", metavar="SPEC")
+    ls = command("ls", _ls, "what there is, and what each lacks to run here")
+    ls.add_argument("kind", choices=["codecs", "metrics", "channels", "suites", "data"])
+    fetch = command("fetch", _fetch, "fetch data sets by name, checksummed, resumable")
+    fetch.add_argument("names", nargs="+", metavar="NAME")
+    _data_root(fetch)
+    replay = command("replay", _replay, "one row of a run again: its audio written, each stage printed")
+    replay.add_argument("folder", type=Path, metavar="RUN")
+    replay.add_argument("key", metavar="KEY", help="the row's key, or its first characters")
+    replay.add_argument("-o", "--output", type=Path, metavar="DIR", help="default: RUN/replay")
+    _data_root(replay)
+    return parser
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("focalbench")
+    except PackageNotFoundError:
+        return "source tree"
+
+
+def _data_root(parser: argparse.ArgumentParser) -> None:
+    default = os.environ.get("FOCALBENCH_DATA")
+    text = "where data and weights lie (default: FOCALBENCH_DATA, else the user's cache)"
+    parser.add_argument("--data-root", type=Path, metavar="DIR", default=default and Path(default), help=text)
+
+
+def _workers(parser: argparse.ArgumentParser) -> None:
+    count = os.cpu_count() or 1
+    parser.add_argument("--workers", type=_at_least_one, default=count, metavar="N", help=f"default: {count}")
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("suite", metavar="SUITE", help="a shipped suite (focalbench ls suites), a YAML file, or a run.json")
+    add("--data", action="append", metavar="MANIFEST", help="CSV, JSONL, Kaldi folder, folder of audio; repeatable")
+    _data_root(parser)
+    add("--out", type=Path, metavar="DIR", help="the run folder (default: runs/SUITE)")
+    add("--cache", type=Path, metavar="DIR", help="a store shared by many runs (default: in the run folder)")
+    add("--codec", action="append", metavar="[LABEL=]SPEC", help="in place of the suite's codecs; repeatable")
+    add("--limit", type=_at_least_one, metavar="N", help="utterances, round-robin over speakers")
+    _workers(parser)
+    add("--scheduler", metavar="ADDR", help="a Dask scheduler, in place of --workers")
+    add("--seed", type=int, metavar="N", help="in place of the suite's seeds")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="a suite key, for example data.split=test")
+    add("--save-audio", choices=["none", "report", "all"], help="what audio is kept (default: what the report plays)")
+    add("--timing", action="store_true", help="measure real-time factors afterwards, one codec at a time")
+    add("--dry-run", action="store_true", help="say what would be run: trials, hours, disk")
+    add("--strict", action="store_true", help="exit 3 when any row failed or was skipped")
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be 1 or more")
+    return number
+
+
+def _score_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("reference", type=Path, metavar="REF_DIR")
+    parser.add_argument("degraded", type=Path, metavar="DEG_DIR")
+    parser.add_argument("--out", type=Path, default=Path("runs/score"), metavar="DIR", help="default: runs/score")
+    _workers(parser)
+    text = "one shift per file (default), the folder's median, or none"
+    parser.add_argument("--align", choices=["file", "folder", "none"], default="file", help=text)
+    parser.add_argument("--metrics", metavar="NAME,...", help="default: all of focalbench ls metrics")
+
+
+def _table_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="RUN")
+    parser.add_argument("--format", choices=["latex", "markdown", "csv"], default="markdown")
+    parser.add_argument("--metrics", metavar="NAME,...", help="default: all of the run")
+    parser.add_argument("--rows", choices=["codec", "condition"], default="codec")
+    parser.add_argument("--cols", choices=["codec", "condition"], default="condition")
+
+
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def data_root(given: Path | None) -> Path:
+    """The data root: what was given, else the user's cache."""
+    if given is not None:
+        return given
+    from platformdirs import user_cache_path
+
+    return user_cache_path("focalbench")
+
+
+def _suite(options: argparse.Namespace) -> Any:
+    import yaml
+
+    from benchmark import suite
+    from benchmark.types import UserError
+
+    changes: list[tuple[str, Any]] = []
+    for text in options.set:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"--set {text}: write KEY=VALUE, for example data.split=test.")
+        try:
+            changes.append((key, yaml.safe_load(value)))
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {text}: {value!r} is not YAML.") from error
+    given = {"data.manifest": options.data, "data.limit": options.limit, "save_audio": options.save_audio}
+    given["seeds"] = None if options.seed is None else [options.seed]
+    changes += [(key, value) for key, value in given.items() if value is not None]
+    loaded = suite.load(options.suite, changes)
+    return suite.with_codecs(loaded, options.codec) if options.codec else loaded
+
+
+def _run(options: argparse.Namespace) -> int:
+    suite = _suite(options)
+    from benchmark import run
+    from benchmark.progress import Shown
+
+    out = options.out or Path("runs") / suite.name
+    settings = run.Options(
+        out=out,
+        cache=options.cache,
+        data_root=data_root(options.data_root),
+        workers=options.workers,
+        scheduler=options.scheduler,
+        timing=options.timing,
+        command=shlex.join(["focalbench", *sys.argv[1:]]),
+    )
+    if options.dry_run:
+        from benchmark.estimate import estimate
+
+        sys.stdout.write(estimate(suite, settings))
+        return FINE
+    results = run.run(suite, settings, Shown())
+    sys.stdout.write(f"{len(results)} rows in {out / 'results.parquet'}{_effort(out)}\nreport: {out / 'report.html'}\n")
+    return _exit_code(results, list(suite.codecs), options.strict)
+
+
+def _effort(out: Path) -> str:
+    effort = json.loads((out / "run.json").read_text(encoding="utf-8"))["effort"]
+    return f" ({effort['computed']} scores computed, {effort['cached']} from the store)"
+
+
+def _exit_code(results: Any, labels: Sequence[str], strict: bool) -> int:
+    """3 unless every codec has a score (under `strict`: unless every row has its value, or none by definition)."""
+    scored = results[(results["status"] == "ok") & (results["scorer"] != "link")]
+    if missing := [label for label in labels if label not in set(scored["codec"])]:
+        sys.stderr.write(f"focalbench: nothing was measured for {', '.join(missing)}; the report says why.\n")
+        return TOO_LITTLE
+    failed = results[~results["status"].isin(["ok", "not_applicable"])]
+    if strict and len(failed):
+        counts = ", ".join(f"{n} {status}" for status, n in failed["status"].value_counts().items())
+        sys.stderr.write(f"focalbench: --strict: {counts} of {len(results)} rows.\n")
+        return TOO_LITTLE
+    return FINE
+
+
+def _score(options: argparse.Namespace) -> int:
+    from benchmark import score
+    from benchmark.progress import Shown
+
+    metrics = _words(options.metrics) or score.METRICS
+    command = shlex.join(["focalbench", *sys.argv[1:]])
+    folders = (options.reference, options.degraded, options.out)
+    results = score.score(*folders, metrics, options.align, options.workers, Shown(), command)
+    sys.stdout.write(score.summary(results))
+    sys.stdout.write(f"{len(results)} rows in {options.out / 'results.parquet'}\n")
+    ok = (results["status"] == "ok") & (results["scorer"] != "align")
+    return FINE if ok.any() else TOO_LITTLE
+
+
+def _report(options: argparse.Namespace) -> int:
+    # By name: the harness imports no report.
+    page = importlib.import_module("reports.html").write(options.folder, options.output)
+    sys.stdout.write(f"report: {page}\n")
+    return FINE
+
+
+def _table(options: argparse.Namespace) -> int:
+    render = importlib.import_module("reports.table").render
+    sys.stdout.write(render(options.folder, options.format, _words(options.metrics), options.rows, options.cols))
+    return FINE
+
+
+def _check(options: argparse.Namespace) -> int:
+    from benchmark.check import check_codec
+
+    verdicts = check_codec(options.spec)
+    for verdict in verdicts:
+        mark = "broken" if verdict.problem else "kept  "
+        sys.stdout.write(f"{mark}  {verdict.promise}" + (f": {verdict.problem}" if verdict.problem else "") + "\n")
+    broken = sum(bool(v.problem) for v in verdicts)
+    result = f"{options.spec}: {broken} promises broken" if broken else f"{options.spec} keeps its promises"
+    sys.stdout.write(f"{result}\n")
+    return 1 if broken else FINE
+
+
+def _ls(options: argparse.Namespace) -> int:
+    from benchmark.listing import lines
+
+    sys.stdout.write("".join(f"{line}\n" for line in lines(options.kind)))
+    return FINE
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from benchmark.fetch import fetch
+    from benchmark.progress import megabytes
+
+    root = data_root(options.data_root)
+    for name in options.names:
+        sys.stdout.write(f"{name}: {fetch(name, root, megabytes(name))}\n")
+    return FINE
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from benchmark.replay import replay
+
+    output = options.output or options.folder / "replay"
+    for line in replay(options.folder, options.key, output, data_root(options.data_root)):
+        sys.stdout.write(f"{line}\n")
+    return FINE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

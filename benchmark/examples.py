@@ -1,0 +1,185 @@
+"""Audio a reader should hear: one common example, and the worst of each codec; decoded again from the stored frames."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from benchmark import audio, pipeline
+from benchmark.bench import Bench
+from benchmark.packetise import packetise
+from benchmark.pipeline import Transmission, Trial
+from benchmark.plan import CLEAN, Condition, Work
+from benchmark.store import Store, digest, write_atomically
+from benchmark.suite import Suite
+from benchmark.types import SECOND, Booleans, Frame, NotMeasured, Signal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+JUDGES = ("pesq_wb", "pesq_nb", "estoi", "stoi")  # the worst example is the lowest of the first one asked for
+
+
+class Tracker(Protocol):
+    """See `benchmark.run.Progress`."""
+
+    def track(self, title: str, total: int) -> AbstractContextManager[Callable[[], None]]: ...
+
+
+class Example(NamedTuple):
+    """A trial worth hearing, and why."""
+
+    work: Work
+    trial: Trial
+    why: str
+
+
+class Played(NamedTuple):
+    """A trial decoded again: what the channel did, and the signal at the codec's output rate."""
+
+    reference: audio.Audio
+    sent: Transmission
+    degraded: Signal
+
+
+def play(work: Work, trial: Trial, bench: Bench) -> Played:
+    """Decode one trial from its stored (or anew encoded) frames.
+
+    Raises:
+        NotMeasured: as the input or the codec failed.
+    """
+    if work.subject.status != "ok":
+        raise NotMeasured(work.subject.status, work.subject.reason)
+    reference = audio.read(work.utterance.path)
+    encoded = pipeline.frames_of(work, reference, Store(work.cache), pipeline.key_of_frames(work), bench)
+    sent = pipeline.transmit(encoded, packetise(encoded.frames, work.settings.header), trial, work)
+    return Played(reference, sent, pipeline.decode(work, reference, sent.playout, bench))
+
+
+def save(todo: Sequence[Work], results: "pd.DataFrame", out: Path, suite: Suite, progress: Tracker) -> None:
+    """Write `out`/audio: the examples' FLAC files and `index.json`, which says what each is."""
+    folder = out / "audio"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    chosen = list(_everything(todo) if suite.save_audio == "all" else choose(todo, results))
+    chosen.sort(key=lambda example: list(suite.codecs).index(example.work.subject.label))
+    scores = _scores(results, [example.trial for example in chosen])
+    index, bench = [], Bench(suite.limits)
+    try:
+        with progress.track("audio", len(chosen)) as advance:
+            for example in chosen:
+                entry = _save(example, folder, scores, bench)
+                index += [] if entry is None else [entry]
+                advance()
+    finally:
+        bench.close()
+    write_atomically(folder / "index.json", json.dumps(index, indent=1, ensure_ascii=False).encode())
+
+
+def choose(todo: Sequence[Work], results: "pd.DataFrame") -> list[Example]:
+    """The first utterance under a middling loss, the same for every codec; and each codec's worst lossy trial."""
+    usable = [work for work in todo if work.subject.status == "ok"]
+    if not usable:
+        return []
+    lossy = [c for c in usable[0].conditions if c.loss != 0]
+    shown = _middling(lossy) if lossy else usable[0].conditions[0]
+    first = usable[0].utterance.id
+    found = [Example(w, _trial(w, shown), "chosen") for w in usable if w.utterance.id == first]
+    return found + _worst(usable, lossy or list(usable[0].conditions), results)
+
+
+def _middling(lossy: Sequence[Condition]) -> Condition:
+    """The highest known loss up to 10 %, the burstier of two; a trace where no loss is known beforehand."""
+    known = [c for c in lossy if c.loss is not None and c.loss <= 0.1]
+    return max(known, key=lambda c: (c.loss or 0, c.burst_ratio or 0)) if known else lossy[0]
+
+
+def _worst(usable: Sequence[Work], conditions: Sequence[Condition], results: "pd.DataFrame") -> list[Example]:
+    judge = next((name for name in JUDGES if (results["name"] == name).any()), None)
+    if judge is None:
+        return []
+    by_text = {c.text: c for c in conditions}
+    rows = results[(results["name"] == judge) & (results["status"] == "ok") & results["channel"].isin(by_text)]
+    works = {(w.subject.label, w.utterance.id): w for w in usable}
+    found = []
+    for _, row in rows.sort_values("value", kind="stable").drop_duplicates("codec").iterrows():
+        work = works[row["codec"], row["utterance"]]
+        found.append(Example(work, _trial(work, by_text[row["channel"]], int(row["seed"])), "worst"))
+    return found
+
+
+def _everything(todo: Iterable[Work]) -> Iterable[Example]:
+    for work in todo:
+        if work.subject.status == "ok":
+            for trial in pipeline.trials_of(work, pipeline.key_of_frames(work)):
+                yield Example(work, trial, "all")
+
+
+def _trial(work: Work, condition: Condition, seed: int | None = None) -> Trial:
+    wanted = work.settings.seeds[0] if seed is None else seed
+    trials = pipeline.trials_of(work, pipeline.key_of_frames(work))
+    return next(t for t in trials if t.condition == condition and t.seed == wanted)
+
+
+def _scores(results: "pd.DataFrame", trials: Iterable[Trial]) -> dict[tuple[str, str, str, int], dict[str, float]]:
+    """Values of the metrics by (codec, utterance, channel, seed), for the channels of `trials` and the clean one."""
+    channels = {t.condition.text for t in trials} | {"clean"}
+    rows = results[
+        (results["status"] == "ok") & (results["scorer"] != pipeline.LINK) & results["channel"].isin(channels)
+    ]
+    found: dict[tuple[str, str, str, int], dict[str, float]] = {}
+    columns = ["codec", "utterance", "channel", "seed", "name", "value"]
+    for codec, utterance, channel, seed, name, value in rows[columns].itertuples(index=False):
+        found.setdefault((codec, utterance, channel, int(seed)), {})[name] = float(value)
+    return found
+
+
+def _save(example: Example, folder: Path, scores: Any, bench: Bench) -> dict[str, Any] | None:
+    work, trial = example.work, example.trial
+    try:
+        played = play(work, trial, bench)
+        loss_free = play(work, Trial(CLEAN, trial.seed, ""), bench)
+    except NotMeasured:
+        return None  # its rows say why
+    info = work.subject.info
+    assert info is not None
+    name = digest(work.subject.identity, work.utterance.sha256)[:12]
+    files = {
+        "reference": f"reference-{work.utterance.sha256[:12]}.flac",
+        "clean": f"{name}-clean.flac",
+        "degraded": f"{name}-{trial.key[:12]}.flac",
+    }
+    audio.write(folder / files["reference"], played.reference.signal, played.reference.rate)
+    audio.write(folder / files["clean"], loss_free.degraded, info.rate_out)
+    audio.write(folder / files["degraded"], played.degraded, info.rate_out)
+    frames, playout = played.sent.encoded.frames, played.sent.playout
+    place = (work.subject.label, work.utterance.id)
+    return {
+        "utterance": work.utterance.id,
+        "speaker": work.utterance.speaker,
+        "transcript": work.utterance.labels.get("transcript", ""),
+        "why": example.why,
+        "codec": work.subject.label,
+        "channel": trial.condition.text,
+        "seed": trial.seed,
+        **{kind: f"audio/{file}" for kind, file in files.items()},
+        "lost": spans(frames, playout.lost),
+        "late": spans(frames, playout.late),
+        "values": scores.get((*place, trial.condition.text, trial.seed), {}),
+        "clean_values": scores.get((*place, "clean", trial.seed), {}),
+        "key": pipeline.score_keys(work, trial)[0][1],
+    }
+
+
+def spans(frames: Sequence[Frame], missing: Booleans) -> list[list[float]]:
+    """Runs of missing frames as [start, end] in seconds of media time."""
+    found: list[list[float]] = []
+    for frame, gone in zip(frames, missing, strict=True):
+        start, end = frame.start / SECOND, (frame.start + frame.duration) / SECOND
+        if gone and found and abs(found[-1][1] - start) < 1e-6:
+            found[-1][1] = round(end, 6)
+        elif gone:
+            found.append([round(start, 6), round(end, 6)])
+    return found

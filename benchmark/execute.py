@@ -1,0 +1,136 @@
+"""Where works run: in this process, in several supervised workers, or on a Dask cluster; the rows are the same."""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchmark.bench import Bench
+from benchmark.registry import use_current_folder
+from benchmark.suite import Limits
+from benchmark.types import UserError
+
+PATIENCE = 10  # s until a scheduler has to answer
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_local = threading.local()  # a bench per worker thread: its children stay warm from one work to the next
+
+
+def execute(
+    function: Callable[[Item, Bench], Result],
+    items: Sequence[Item],
+    limits: Limits,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[Result]:
+    """Yield ``function(item, bench)`` for every item, as they are done.
+
+    Args:
+        function: takes an item and the bench of the worker that has it.
+        items: may be done in any order.
+        limits: of the benches.
+        workers: threads here, each with children of its own, which do the work; 1 runs them one by one.
+        scheduler: address of a Dask scheduler, used instead.
+
+    Raises:
+        UserError: when the scheduler is not there.
+    """
+    if scheduler is not None:
+        yield from _on_dask(function, items, limits, scheduler)
+        return
+    benches: list[Bench] = []
+    try:
+        if workers == 1:
+            benches.append(Bench(limits))
+            yield from (function(item, benches[0]) for item in items)
+        else:
+            yield from _in_threads(function, items, limits, workers, benches)
+    finally:
+        for bench in benches:
+            bench.close()
+
+
+def _in_threads(
+    function: Callable[[Item, Bench], Result],
+    items: Sequence[Item],
+    limits: Limits,
+    workers: int,
+    benches: list[Bench],
+) -> Iterator[Result]:
+    def start() -> None:
+        _local.bench = Bench(limits)
+        benches.append(_local.bench)
+
+    with ThreadPoolExecutor(workers, initializer=start) as pool:
+        futures = [pool.submit(lambda item: function(item, _local.bench), item) for item in items]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for bench in benches:  # whoever still waits for a child gets its death as an answer
+                bench.close()
+            raise
+
+
+def _on_dask(
+    function: Callable[[Item, Bench], Result],
+    items: Sequence[Item],
+    limits: Limits,
+    scheduler: str,
+) -> Iterator[Result]:
+    from distributed import as_completed as as_finished
+
+    with _client(scheduler) as client:
+        futures = [client.submit(_on_worker, function, item, limits, pure=False) for item in items]
+        for _, result in as_finished(futures, with_results=True):
+            yield result
+
+
+def _on_worker(function: Callable[[Item, Bench], Result], item: Item, limits: Limits) -> Result:
+    use_current_folder()
+    if not hasattr(_local, "bench") or _local.bench.limits != limits:
+        _local.bench = Bench(limits)
+    bench: Bench = _local.bench
+    return function(item, bench)
+
+
+def _client(scheduler: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UserError("--scheduler needs Dask: pip install 'focalbench[cluster]'.") from error
+    try:
+        return Client(scheduler, timeout=PATIENCE)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise UserError(f"No Dask scheduler answers at {scheduler}: {error}") from error
+
+
+def check_scheduler(scheduler: str, folder: Path) -> None:
+    """Whether the scheduler is there, and every worker reads what this process writes to `folder`.
+
+    Raises:
+        UserError: when not.
+    """
+    token, text = folder / f".shared-{uuid.uuid4().hex}", uuid.uuid4().hex
+    token.write_text(text)
+    try:
+        with _client(scheduler) as client:
+            answers: dict[str, str] = client.run(_read_token, str(token))
+    finally:
+        token.unlink()
+    if not answers:
+        raise UserError("The Dask scheduler has no workers; start one with `dask worker ADDRESS`.")
+    if blind := sorted(address for address, answer in answers.items() if answer != text):
+        raise UserError(f"{folder} is not shared: the Dask workers at {', '.join(blind)} do not see it.")
+
+
+def _read_token(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,178 @@
+"""What lives in supervised children: one codec, or the metrics of one pair of signals."""
+
+import importlib
+import os
+import pickle
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmark import align, audio, child, codec, registry
+from benchmark.types import CodecInfo, Frame, Measured, NotMeasured, Signal, Slot, Spec
+
+
+class Encoded(NamedTuple):
+    """The frames of one utterance, and how many carry in-band redundancy (None: the codec has none)."""
+
+    frames: list[Frame]
+    with_fec: int | None
+
+
+class Opened(NamedTuple):
+    """How late the second of two files was found (or said) to be, and the same in seconds."""
+
+    delay: align.Delay
+    seconds: float
+
+
+class CodecHost:
+    """A codec behind calls that can be sent to another process."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.codec: Any = registry.make("codec", spec)
+        self.run: Callable[..., Any] = _in_fork if getattr(self.codec, "fork_per_call", False) else _here
+
+    def describe(self) -> CodecInfo:
+        """The codec's facts, checked for their types.
+
+        Raises:
+            NotMeasured: ``codec_failed`` when they make no sense.
+        """
+        info = self.codec.info
+        if not isinstance(info, CodecInfo):
+            raise NotMeasured("codec_failed", f"codec.info is a {type(info).__name__}, not a CodecInfo")
+        if wrong := list(_wrong_facts(info)):
+            raise NotMeasured("codec_failed", f"codec.info has {', '.join(wrong)}")
+        if min(info.rate_in, info.rate_out, info.frame) <= 0 or not 4000 <= info.rate_in <= 192_000:
+            text = f"rate_in={info.rate_in}, rate_out={info.rate_out}, frame={info.frame}"
+            raise NotMeasured("codec_failed", f"codec.info makes no sense: {text}")
+        return info
+
+    def encode(self, signal: Signal, chunk: int | None) -> Encoded:
+        """See `benchmark.codec.encode`."""
+        return self.run(self._encode, signal, chunk)  # type: ignore[no-any-return]  # through a fork it is Any
+
+    def _encode(self, signal: Signal, chunk: int | None) -> Encoded:
+        frames = codec.encode(self.codec, signal, chunk)
+        carries: Callable[[bytes], bool] | None = getattr(self.codec, "carries_fec", None)
+        return Encoded(frames, None if carries is None else sum(bool(carries(f.payload)) for f in frames if f.payload))
+
+    def decode(self, parts: Sequence[tuple[Any, ...]], chunk: int | None) -> Signal:
+        """See `benchmark.codec.decode`; the slots come in parts, which cross the pipe three times as fast."""
+        slots = [Slot(*part) for part in parts]
+        return self.run(codec.decode, self.codec, slots, chunk)  # type: ignore[no-any-return]  # as above
+
+
+def _wrong_facts(info: CodecInfo) -> Iterator[str]:
+    """The facts of a type that would fail later, far from its cause."""
+    for name in ("rate_in", "rate_out", "frame", "delay", "lookahead", "frame_bits"):
+        value = getattr(info, name)
+        if type(value) is not int and not (name == "frame_bits" and value is None):
+            yield f"{name}={value!r}, which is not an int"
+    if type(info.streaming) is not bool:
+        yield f"streaming={info.streaming!r}, which is not a bool"
+    texts = [*info.identity, *info.identity.values()] if isinstance(info.identity, Mapping) else [None]
+    if not all(isinstance(text, str) for text in texts):
+        yield f"identity={info.identity!r}, which is not text by text"
+
+
+def _here(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+def _in_fork(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run in a fork, so that what a library keeps for the whole process starts anew each time."""
+    reader, writer = os.pipe()
+    parent = os.getpid()
+    if (pid := os.fork()) == 0:
+        try:
+            if not child.die_with(parent):  # a time limit ends the parent, and must end this too
+                return None
+            try:
+                answer: Any = (None, function(*arguments))
+            except BaseException as caught:
+                answer = (caught if isinstance(caught, NotMeasured) else RuntimeError(repr(caught)), None)
+            with open(writer, "wb") as pipe:  # noqa: PTH123 (a descriptor, not a path)
+                pickle.dump(answer, pipe, protocol=5)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as pipe:  # noqa: PTH123 (as above)
+        data = pipe.read()
+    _, status = os.waitpid(pid, 0)
+    if not data:
+        cause = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else f"exit code {status >> 8}"
+        raise NotMeasured("codec_failed", f"its process was ended by {cause}")
+    error, value = pickle.loads(data)
+    if error is not None:
+        raise error
+    return value
+
+
+class ScoreHost:
+    """The metrics, on one reference and one degraded signal at a time."""
+
+    def __init__(self) -> None:
+        self.reference: tuple[Signal, int] | None = None
+        self.degraded: tuple[Signal, int] | None = None
+        self._at: dict[int, tuple[Signal, Signal]] = {}
+
+    def load(self, reference: tuple[Signal, int] | None, degraded: tuple[Signal, int]) -> None:
+        """Take a pair of (signal, rate), aligned; a reference of None keeps the one that is there."""
+        self.reference = reference or self.reference
+        self.degraded = degraded
+        self._at = {}
+
+    def open(self, reference: Path, degraded: Path, delay: float | None) -> Opened:
+        """Take a pair of files, both at the scoring rate, aligned by `delay` seconds or (None) by what is found.
+
+        Raises:
+            NotMeasured: as a file is no usable audio, or nothing is common to both.
+        """
+        first, second = audio.read(reference), audio.read(degraded)
+        rate = align.scoring_rate(first.rate)
+        pair = align.at_rate(first.signal, first.rate, second.signal, second.rate, rate)
+        if delay is None:
+            found = align.estimate_delay(*pair, rate)
+        else:
+            found = align.Delay(round(delay * rate), 1.0, "waveform")
+        pair = align.align(*pair, found.samples)
+        if not len(pair[0]):
+            raise NotMeasured("too_short", "nothing is left of the two files once their delay is removed")
+        self.load((pair[0], rate), (pair[1], rate))
+        return Opened(found, found.samples / rate)
+
+    def measure(
+        self, module: str, attribute: str, params: Mapping[str, Any], rate: int | None, names: Sequence[str]
+    ) -> dict[str, float]:
+        """The named values of one metric, all defined at `rate`. A metric that takes `names` is told which are asked.
+
+        Raises:
+            NotMeasured: as the metric says, or when the reference would have to be up-sampled.
+        """
+        assert self.reference is not None
+        assert self.degraded is not None
+        at = rate or align.scoring_rate(self.reference[1])
+        if at not in self._at:
+            self._at[at] = align.align(*align.at_rate(*self.reference, *self.degraded, at), 0)
+        metric = getattr(importlib.import_module(module), attribute)(**params)
+        first, second = self._at[at]
+        return dict(metric(first.copy(), second.copy(), at))  # what a metric does to its input stays its own affair
+
+
+def measured(names: Sequence[str], values: Mapping[str, float]) -> list[Measured]:
+    """The asked values, each finite or failed: a metric that leaves one out or returns NaN has failed."""
+    return [_measured(name, values.get(name)) for name in names]
+
+
+def _measured(name: str, value: float | None) -> Measured:
+    if value is None:
+        return Measured(name, None, "metric_failed", f"the metric returned no value {name!r}")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return Measured(name, None, "metric_failed", f"the metric returned {value!r:.100}, which is no number")
+    if not abs(number) < float("inf"):
+        return Measured(name, None, "metric_failed", f"the metric returned {number}")
+    return Measured(name, number)

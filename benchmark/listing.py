@@ -1,0 +1,86 @@
+"""What there is: codecs, metrics, channels, suites, data; and what each lacks to run here."""
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+
+from benchmark import manifest, registry, suite
+from benchmark.bench import Bench
+from benchmark.suite import Limits
+from benchmark.types import NotMeasured, Spec, Unavailable, UserError
+
+
+def lines(kind: str) -> Iterator[str]:
+    """One line per item of a kind: codecs, metrics, channels, suites or data."""
+    listings: dict[str, Callable[[], Iterator[Sequence[str]]]] = {
+        "codecs": _codecs,
+        "metrics": _metrics,
+        "channels": _channels,
+        "suites": _suites,
+        "data": _data,
+    }
+    rows = list(listings[kind]())
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    for row in rows:
+        yield "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
+
+
+def _codecs() -> Iterator[Sequence[str]]:
+    bench = Bench(Limits())
+    try:
+        for name in registry.names("codec"):
+            yield name, _parameters("codec", name), _state(name, bench), _first_line("codec", name)
+    finally:
+        bench.close()
+
+
+def _state(name: str, bench: Bench) -> str:
+    try:
+        info = bench.describe(Spec(name))
+    except Unavailable as error:
+        return f"lacks: {error}"
+    except NotMeasured as error:
+        return f"broken: {error.reason}"
+    except UserError as error:
+        return f"broken: {error}"
+    library = ", ".join(f"{k} {v}" for k, v in info.identity.items() if not v.isdigit())
+    return f"ready ({library})" if library else "ready"
+
+
+def _metrics() -> Iterator[Sequence[str]]:
+    for name, (_, info) in registry.values().items():
+        rate = f"{info.rate} Hz" if info.rate else "scoring rate"
+        yield name, info.unit, f"better: {info.better}", rate, info.source
+
+
+def _channels() -> Iterator[Sequence[str]]:
+    for name in registry.names("channel"):
+        yield name, _parameters("channel", name), _first_line("channel", name)
+
+
+def _suites() -> Iterator[Sequence[str]]:
+    for name in suite.shipped():
+        loaded = suite.load(name)
+        size = f"{len(loaded.codecs)} codecs x {len(loaded.channels)} conditions x {len(loaded.seeds)} seeds"
+        yield name, size, loaded.title
+
+
+def _data() -> Iterator[Sequence[str]]:
+    from benchmark.fetch import known
+
+    for path in sorted(manifest.shipped().glob("*/manifest.csv")):
+        count = len(manifest.load(str(path), path.parent).utterances)
+        yield path.parent.name, "shipped", f"{count} utterances"
+    for name, source in known().items():
+        yield name, "fetch", f"{source.title} ({source.licence})"
+
+
+def _parameters(kind: str, name: str) -> str:
+    accepted = inspect.signature(registry.factory(kind, name)).parameters.values()
+    shown = [p.name if p.default is p.empty else f"{p.name}={p.default}" for p in accepted]
+    return ",".join(shown) or "-"
+
+
+def _first_line(kind: str, name: str) -> str:
+    module = importlib.import_module(registry.locate(kind, name)[0])
+    return (module.__doc__ or "").strip().split("\n")[0]

@@ -1,0 +1,149 @@
+"""`run.json`: what was run, on what, by what. Three classes: must match, under test, environment."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from benchmark.align import resampler
+from benchmark.manifest import shipped
+from benchmark.pipeline import LINK_VALUES
+from benchmark.plan import Plan, Subject
+from benchmark.store import digest
+from benchmark.suite import Suite, as_dict
+from benchmark.table import SCHEMA
+
+PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "soundfile", "soxr", "pesq", "pystoi", "torch", "av", "pycodec2")
+ALIGNMENT = "one constant delay per codec configuration, measured on the shipped corpus, removed; common length"
+
+
+def now() -> str:
+    """This instant, UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def describe(suite: Suite, plan: Plan, subjects: Iterable[Subject]) -> dict[str, Any]:
+    """Everything about a run that is known before its first trial ends."""
+    return {
+        "schema": SCHEMA,
+        "name": suite.name,
+        "title": suite.title,
+        "suite": as_dict(replace(suite, data=replace(suite.data, manifest=_places(suite, plan)))),
+        **_must_match(suite, plan),
+        "codecs": {subject.label: _codec(subject) for subject in subjects},
+        "values": {
+            name: {"unit": info.unit, "better": info.better, "source": info.source}
+            for infos in (*(scorer.values for scorer in plan.scorers), LINK_VALUES)
+            for name, info in infos.items()
+        },
+        "environment": environment(),
+    }
+
+
+def _places(suite: Suite, plan: Plan) -> tuple[str, ...]:
+    """The manifests so that the suite runs from any folder: shipped ones by name, others by absolute path."""
+    pairs = zip(suite.data.manifest, plan.datasets, strict=True)
+    return tuple(name if shipped() in dataset.source.parents else str(dataset.source) for name, dataset in pairs)
+
+
+def _must_match(suite: Suite, plan: Plan) -> dict[str, Any]:
+    data = [
+        {
+            "name": dataset.name,
+            "manifest": str(dataset.source),
+            "utterances": len(dataset.utterances),
+            "speakers": len({u.speaker for u in dataset.utterances} - {""}),
+            "sha256": digest("data", sorted([u.id, u.sha256] for u in dataset.utterances)),
+        }
+        for dataset in plan.datasets
+    ]
+    return {
+        "data": data,
+        "conditions": [
+            {
+                "channel": c.text,
+                "title": c.title,
+                "family": c.spec.name,
+                "loss": c.loss,
+                "burst_ratio": c.burst_ratio,
+                "identity": c.identity,
+            }
+            for c in plan.conditions
+        ],
+        "scorers": {
+            f"{s.spec}@{s.rate or 'scoring rate'}": {
+                "versions": dict(s.versions),
+                "fingerprint": s.fingerprint,
+                "values": list(s.names),
+            }
+            for s in plan.scorers
+        },
+        "resampler": resampler(),
+        "alignment": ALIGNMENT,
+        "seeds": list(suite.seeds),
+        "playout": {"buffer_ms": suite.playout.buffer_ms},
+        "header": suite.header,
+        "mode": suite.mode,
+    }
+
+
+def _codec(subject: Subject) -> dict[str, Any]:
+    facts: dict[str, Any] = {"spec": str(subject.spec), "status": subject.status, "reason": subject.reason}
+    facts |= {"fingerprint": subject.fingerprint}
+    if (info := subject.info) is None:
+        return facts
+    return facts | {
+        "rate_in": info.rate_in,
+        "rate_out": info.rate_out,
+        "frame_ms": 1000 * info.frame / info.rate_in,
+        "lookahead_ms": 1000 * info.lookahead / info.rate_in,
+        "streaming": info.streaming,
+        "delay": {k: v for k, v in subject.measured.items() if k != "samples"},
+        "identity": dict(info.identity),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """The machine and the versions: shown, and compared only where timings are."""
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": _versions(PACKAGES),
+        "focalbench": _versions(["focalbench"]).get("focalbench", "source tree"),
+        "git": _revision(),
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _versions(packages: Iterable[str]) -> Mapping[str, str]:
+    found = {}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _revision() -> str | None:
+    """The revision of the checkout this code runs from, `-dirty` when it was changed; None outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

@@ -1,0 +1,103 @@
+"""One row of a run again: the same stages, each printed, and the audio written."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmark import audio, calibrate, examples, pipeline, suite, table
+from benchmark.bench import Bench
+from benchmark.pipeline import Trial
+from benchmark.plan import Work, plan, works
+from benchmark.types import LOST, SECOND, NotMeasured, Signal, UserError
+
+SHORTEST_KEY = 6  # characters of a key
+
+
+def replay(folder: Path, key: str, output: Path, data_root: Path) -> Iterator[str]:
+    """Run the trial behind a row anew; lines that tell what each stage did. Only the delay is taken from the store.
+
+    Raises:
+        UserError: when no row or several trials have the key, or the run cannot be repeated here.
+    """
+    row = _row(folder, key)
+    with tempfile.TemporaryDirectory() as cache:
+        work, bench = _work(folder, row, Path(cache), data_root)
+        try:
+            trial = next(t for t in pipeline.trials_of(work, pipeline.key_of_frames(work)) if _is(t, row))
+            yield from _stages(work, trial, output, bench)
+        except NotMeasured as error:
+            yield f"stopped   {error.status}: {error.reason}"
+        finally:
+            bench.close()
+
+
+def _row(folder: Path, key: str) -> dict[str, str]:
+    if len(key) < SHORTEST_KEY:
+        raise UserError(f"The key {key!r} is too short; give {SHORTEST_KEY} characters or more.")
+    results = table.read(folder)
+    rows = results[results["key"].str.startswith(key) & (results["kind"] == "value")]
+    trials = rows.drop_duplicates(["codec", "channel", "seed", "utterance"])
+    if not len(trials):
+        raise UserError(f"{folder} has no row with a key that starts with {key!r}; the report and the table show keys.")
+    if len(trials) > 1:
+        raise UserError(f"{len(trials)} trials have keys that start with {key!r}; give more characters.")
+    return {str(column): value for column, value in trials.iloc[0].items()}
+
+
+def _work(folder: Path, row: dict[str, str], cache: Path, data_root: Path) -> tuple[Work, Bench]:
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    if "suite" not in record:
+        raise UserError(f"{folder} holds scores of files; there is no codec or channel to run again.")
+    loaded = suite.load(str(folder / "run.json"))
+    loaded = replace(loaded, codecs={row["codec"]: row["codec_spec"]})
+    planned = plan(loaded, data_root)
+    bench = Bench(loaded.limits)
+    subject = calibrate.prepare(planned.subjects[0], Path(record["cache"]), bench)
+    todo = works(loaded, planned, cache)
+    work = next((w for w in todo if w.utterance.id == row["utterance"]), None)
+    if work is None:
+        text = f"The data of {folder} no longer hold the utterance {row['utterance']!r}"
+        raise UserError(f"{text}; restore its manifest.")
+    return replace(work, subject=subject), bench
+
+
+def _is(trial: Trial, row: dict[str, str]) -> bool:
+    return trial.condition.text == row["channel"] and trial.seed == int(row["seed"])
+
+
+def _stages(work: Work, trial: Trial, output: Path, bench: Bench) -> Iterator[str]:
+    yield f"trial     {work.subject.label} ({work.subject.spec}), {trial.condition.title}, seed {trial.seed}"
+    played = examples.play(work, trial, bench)
+    reference, sent = played.reference, played.sent
+    seconds = len(reference.signal) / reference.rate
+    yield f"input     {work.utterance.id}: {seconds:.2f} s at {reference.rate} Hz, {_level(reference.signal)}"
+    frames = sent.encoded.frames
+    bits = sum(f.bits for f in frames)
+    yield f"encode    {len(frames)} frames, {bits} bits, {bits / (len(frames) * frames[0].duration / SECOND):.0f} bit/s"
+    lost = int((sent.fate.delays == LOST).sum())
+    yield f"channel   {len(sent.packets)} packets, {lost} lost, {int(sent.playout.late.sum())} frames late"
+    missing = examples.spans(frames, sent.playout.lost | sent.playout.late)
+    yield "holes     " + (", ".join(f"{start:.3f}-{end:.3f} s" for start, end in missing) or "none")
+    info = work.subject.info
+    assert info is not None
+    delay_ms = 1000 * work.subject.delay / info.rate_out
+    samples = f"{len(played.degraded)} samples at {info.rate_out} Hz"
+    yield f"decode    {samples}, {_level(played.degraded)}, {delay_ms:.2f} ms removed"
+    name = f"{work.utterance.id.replace('/', '_')}-{trial.key[:12]}"
+    output.mkdir(parents=True, exist_ok=True)
+    audio.write(output / f"{name}-reference.flac", reference.signal, reference.rate)
+    audio.write(output / f"{name}-degraded.flac", played.degraded, info.rate_out)
+    yield f"written   {output / name}-reference.flac, -degraded.flac"
+    bench.load((reference.signal, reference.rate), (played.degraded, info.rate_out))
+    for scorer in work.scorers:
+        for value in bench.measure(scorer.module, scorer.attribute, scorer.spec, scorer.rate, scorer.names):
+            yield f"score     {value.name:14}" + (f"{value.value:.6g}" if value.value is not None else value.reason)
+
+
+def _level(signal: Signal) -> str:
+    power = float(np.square(signal, dtype=np.float64).mean())
+    return f"{10 * np.log10(power):.1f} dBFS" if power else "silent"

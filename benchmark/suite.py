@@ -1,0 +1,256 @@
+"""A suite: what to run on what, read from YAML; unknown keys are refused with the nearest name."""
+
+import itertools
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from reprlib import repr as shown
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import yaml
+
+from benchmark.packetise import HEADERS
+from benchmark.registry import nearest, parse
+from benchmark.types import Mode, Spec, UserError
+
+FOLDER = Path(__file__).parent / "suites"
+LARGEST_JSON = 16_000_000  # bytes; a run.json carries its provenance
+LARGEST_YAML = 200_000  # bytes; a suite is a page, and PyYAML reads some 60 kB a second
+LARGEST_GRID = 10_000  # conditions one entry may expand to
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Which speech: manifests (paths, or names of shipped corpora), one split of them, at most `limit` utterances."""
+
+    manifest: tuple[str, ...] = ("demo",)
+    split: str | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """The playout buffer: a fixed depth, ms."""
+
+    buffer_ms: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one call of a codec or a metric may cost before its process is ended."""
+
+    seconds: float = 300.0
+    memory_mb: int = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Everything that decides what is computed.
+
+    `codecs` maps labels to specs; `channels`, `metrics` and `seeds` span the grid with them.
+    """
+
+    name: str = "suite"
+    title: str = ""
+    data: Data = field(default_factory=Data)
+    codecs: Mapping[str, str] = field(default_factory=dict)
+    channels: tuple[str, ...] = ("clean",)
+    playout: Buffer = field(default_factory=Buffer)
+    header: str = "ipv4_udp_rtp"
+    metrics: tuple[str, ...] = ("pesq_wb", "stoi")
+    seeds: tuple[int, ...] = (0,)
+    mode: Mode = "streaming"
+    save_audio: Literal["none", "report", "all"] = "report"
+    limits: Limits = field(default_factory=Limits)
+
+
+def load(name: str, overrides: Sequence[tuple[str, Any]] = ()) -> Suite:
+    """The suite `name`: one that ships, a YAML file, or a `run.json`, with ``(path, value)`` overrides applied.
+
+    Raises:
+        UserError: for an unknown suite, key, or value of the wrong kind.
+    """
+    raw = _raw(name)
+    for path, value in overrides:
+        _set(raw, path, value)
+    suite: Suite = _build(Suite, _normal(raw), "")
+    _check(suite)
+    return suite
+
+
+def shipped() -> list[str]:
+    """Names of the suites that come with the project."""
+    return sorted(p.stem for p in FOLDER.glob("*.yaml"))
+
+
+def as_dict(suite: Suite) -> dict[str, Any]:
+    """The merged suite in plain types; `load` reads it back."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(suite)))
+    return plain
+
+
+def _raw(name: str) -> dict[str, Any]:
+    path = FOLDER / f"{name}.yaml" if name in shipped() else Path(name)
+    if not path.is_file():
+        raise UserError(f"No suite called {name!r}, and no such file. {nearest(name, shipped())}")
+    is_json = path.suffix == ".json"
+    if path.stat().st_size > (largest := LARGEST_JSON if is_json else LARGEST_YAML):
+        raise UserError(f"{path} is larger than {largest} bytes, which no suite is.")
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = json.loads(text) if is_json else yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        kind = "JSON" if is_json else "YAML"
+        raise UserError(f"{path} is not a suite in {kind}: {' '.join(str(error).split())[:300]}") from error
+    if isinstance(raw, dict) and is_json and "suite" in raw:
+        raw = raw["suite"]
+    if not isinstance(raw, dict):
+        raise UserError(f"{path} is not a suite: its top level must be keys like `codecs:` and `channels:`.")
+    return raw
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases, which nobody needs here and which grow without bound, and without repeated keys."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not allowed in a suite; write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        if twice := [key for key, count in keys.items() if count > 1]:
+            raise yaml.YAMLError(f"the key {twice[0]!r} stands twice in the group at line {node.start_mark.line + 1}")
+        return super().construct_mapping(node, deep)
+
+
+def _set(raw: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    for parent in parents:
+        raw = raw.setdefault(parent, {})
+        if not isinstance(raw, dict):
+            raise UserError(f"--set {path}: {parent!r} holds no keys.")
+    raw[last] = value
+
+
+def _normal(raw: dict[str, Any]) -> dict[str, Any]:
+    """Expand the short forms: a list of codecs names itself, channel entries with lists become a grid."""
+    raw = dict(raw)
+    if isinstance(raw.get("codecs"), list):
+        raw["codecs"] = {_text("codecs", c): c for c in raw["codecs"]}
+    if "channels" in raw:
+        listed = raw["channels"] if isinstance(raw["channels"], list) else [raw["channels"]]
+        raw["channels"] = list(dict.fromkeys(c for entry in listed for c in _conditions(entry)))
+    data = raw.get("data")
+    if isinstance(data, dict) and isinstance(data.get("manifest"), str):
+        raw["data"] = {**data, "manifest": [data["manifest"]]}
+    for key in ("metrics", "seeds"):
+        if key in raw:
+            listed = raw[key] if isinstance(raw[key], list) else [raw[key]]
+            raw[key] = list({repr(value): value for value in listed}.values())
+    return raw
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise UserError(f"{key}: {shown(value)} is not a component; write NAME:key=value.")
+    return value
+
+
+def _conditions(entry: Any) -> list[str]:
+    if isinstance(entry, str):
+        return [str(parse(entry))]
+    if not (isinstance(entry, dict) and len(entry) == 1):
+        raise UserError(f"channels: {shown(entry)} is neither NAME:key=value nor NAME: {{key: value or [values]}}.")
+    name, params = next(iter(entry.items()))
+    if not isinstance(params, dict | None):
+        raise UserError(f"channels: {name}: {shown(params)} is not a group of keys; write {{key: value or [values]}}.")
+    grid = {str(k): v if isinstance(v, list) else [v] for k, v in (params or {}).items()}
+    if not 0 < (size := math.prod(len(v) for v in grid.values())) <= LARGEST_GRID:
+        raise UserError(f"channels: {name} expands to {size} conditions, 1 to {LARGEST_GRID} are allowed.")
+    return [_condition(str(name), dict(zip(grid, values, strict=True))) for values in itertools.product(*grid.values())]
+
+
+def _condition(name: str, params: Mapping[str, Any]) -> str:
+    for key, value in params.items():
+        if not isinstance(value, str | int | float | None):
+            raise UserError(f"channels: {name}: {key}={shown(value)} is neither text, a number, true, false nor null.")
+    parse(text := str(Spec(name, params)))
+    return text
+
+
+def _build(kind: Any, raw: Any, path: str) -> Any:
+    """`raw` as a dataclass of `kind`, checked key by key."""
+    if not isinstance(raw, dict):
+        raise UserError(f"{path[:-1]}: {shown(raw)} is not a group of keys.")
+    hints = get_type_hints(kind)
+    known = [f.name for f in fields(kind)]
+    for key in raw:
+        if key not in known:
+            raise UserError(f"Unknown key {path + str(key)!r}. {nearest(path + str(key), [path + k for k in known])}")
+    return kind(**{key: _value(hints[key], value, path + key) for key, value in raw.items()})
+
+
+def _value(hint: Any, value: Any, path: str) -> Any:
+    if is_dataclass(hint):
+        return _build(hint, value, path + ".")
+    if get_origin(hint) is tuple and isinstance(value, list):
+        return tuple(_value(get_args(hint)[0], item, path) for item in value)
+    if get_origin(hint) is Mapping and isinstance(value, dict):
+        return {str(k): _value(str, v, f"{path}.{k}") for k, v in value.items()}
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            raise UserError(f"{path}: {shown(value)} is not one of {', '.join(get_args(hint))}.")
+        return value
+    allowed = get_args(hint) or (hint,)
+    if isinstance(value, int) and not isinstance(value, bool) and float in allowed:
+        return float(value)
+    if isinstance(value, bool) or get_origin(hint) in (tuple, Mapping) or not isinstance(value, allowed):
+        raise UserError(f"{path}: {shown(value)} is not {_name(hint)}.")
+    return value
+
+
+def _name(hint: Any) -> str:
+    if get_origin(hint) is tuple:
+        return "a list"
+    if get_origin(hint) is Mapping:
+        return "a list, or labels with specs"
+    words = {int: "a whole number", float: "a number", str: "text", type(None): "null"}
+    return " or ".join(words[h] for h in get_args(hint) or (hint,))
+
+
+def _check(suite: Suite) -> None:
+    """What types cannot say."""
+    for label, spec in suite.codecs.items():
+        parse(spec)
+        if not label.strip():
+            raise UserError("codecs: a label is empty.")
+    for key in ("codecs", "channels", "metrics", "seeds"):
+        if not getattr(suite, key):
+            raise UserError(f"{key} is empty: nothing to run.")
+    if suite.header not in HEADERS:
+        raise UserError(f"header: {suite.header!r} is not known. {nearest(suite.header, HEADERS)}")
+    positive = {"data.limit": suite.data.limit, "limits.seconds": suite.limits.seconds}
+    positive |= {"limits.memory_mb": suite.limits.memory_mb}
+    for path, number in positive.items():
+        if number is not None and not 0 < number < math.inf:
+            raise UserError(f"{path}: {number} must be above 0, and finite.")
+    if not 0 <= suite.playout.buffer_ms <= 10_000:
+        raise UserError(f"playout.buffer_ms: {suite.playout.buffer_ms} must lie in 0 to 10000.")
+
+
+def with_codecs(suite: Suite, codecs: Sequence[str]) -> Suite:
+    """`suite` with these codecs in place of its own; each is SPEC or LABEL=SPEC."""
+    named: dict[str, str] = {}
+    for text in codecs:
+        head, equals, tail = text.partition("=")
+        label, spec = (head, tail) if equals and ":" not in head else (text, text)
+        if label in named:
+            raise UserError(f"--codec: the label {label!r} stands twice.")
+        named[label] = spec
+    changed = replace(suite, codecs=named)
+    _check(changed)
+    return changed

@@ -1,0 +1,73 @@
+"""Real-time factors, measured in a phase of their own: one codec, one call, one thread at a time, nothing cached."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from benchmark import align, audio
+from benchmark.bench import Bench
+from benchmark.codec import push_size
+from benchmark.pipeline import Trial, ratio, row_of
+from benchmark.plan import CLEAN, Work
+from benchmark.store import digest
+from benchmark.suite import Limits
+from benchmark.table import Row
+from benchmark.types import Measured, NotMeasured, Slot
+
+UTTERANCES = 3  # per codec; the pooled ratio is over a few seconds of speech, after one call that warms up
+
+
+class Tracker(Protocol):
+    """See `benchmark.run.Progress`."""
+
+    def track(self, title: str, total: int) -> AbstractContextManager[Callable[[], None]]: ...
+
+
+def rows(todo: Sequence[Work], limits: Limits, progress: Tracker) -> list[Row]:
+    """Rows ``encode_rtf`` and ``decode_rtf`` (below 1: faster than real time) of kind ``timing``."""
+    chosen = list(_first_of_each_codec(todo))
+    found: list[Row] = []
+    bench = Bench(limits)
+    warm = ""
+    try:
+        with progress.track("timing", len(chosen)) as advance:
+            for work in chosen:
+                if warm != work.subject.label:
+                    _measure(work, bench)
+                    warm = work.subject.label
+                found += [_row(work, measured) for measured in _measure(work, bench)]
+                advance()
+    finally:
+        bench.close()
+    return found
+
+
+def _first_of_each_codec(todo: Iterable[Work]) -> Iterator[Work]:
+    count: dict[str, int] = {}
+    for work in todo:
+        label = work.subject.label
+        if work.subject.status == "ok" and count.get(label, 0) < UTTERANCES:
+            count[label] = count.get(label, 0) + 1
+            yield work
+
+
+def _measure(work: Work, bench: Bench) -> list[Measured]:
+    """Encoding and decoding time over the utterance's duration."""
+    info, spec = work.subject.info, work.subject.spec
+    assert info is not None
+    encode_chunk, decode_chunk = push_size(info, work.settings.mode)
+    try:
+        clip = audio.read(work.utterance.path)
+        encoded, encoding = bench.encode(spec, align.resample(clip.signal, clip.rate, info.rate_in), encode_chunk)
+        _, decoding = bench.decode(spec, [Slot(f.index, f.payload) for f in encoded.frames], decode_chunk)
+    except NotMeasured as error:
+        return [Measured(name, None, error.status, error.reason) for name in ("encode_rtf", "decode_rtf")]
+    seconds = len(clip.signal) / clip.rate
+    return [ratio("encode_rtf", encoding, seconds), ratio("decode_rtf", decoding, seconds)]
+
+
+def _row(work: Work, measured: Measured) -> Row:
+    trial = Trial(CLEAN, work.settings.seeds[0], "")
+    key = digest("timing", work.subject.identity, work.utterance.sha256)
+    row = row_of(work, trial, None, measured, key)
+    return row._replace(kind="timing")

@@ -1,0 +1,46 @@
+"""Frames into packets: who travels together, when, and under how many header bytes."""
+
+import pytest
+
+from benchmark.packetise import HEADERS, packetise
+from benchmark.types import Frame
+
+MS = 1_000_000  # ns
+
+
+def frames_of(payloads, ms=20):
+    return [Frame(i, p, 8 * len(p), i * ms * MS, ms * MS) for i, p in enumerate(payloads)]
+
+
+@pytest.mark.parametrize(
+    ("payloads", "bundle", "expected"),
+    [
+        ([b"a", b"b", b"c"], 1, [(0, 20, "a"), (1, 40, "b"), (2, 60, "c")]),
+        ([b"a", b"b", b"c", b"d"], 2, [(0, 40, "ab"), (1, 80, "cd")]),
+        ([b"a", b"b", b"c"], 2, [(0, 40, "ab"), (1, 60, "c")]),
+        ([b"a", b"b"], 5, [(0, 40, "ab")]),
+        ([b"a", b"", b"c"], 1, [(0, 20, "a"), (2, 60, "c")]),
+        ([b"a", b"", b"", b""], 2, [(0, 40, "a")]),
+        ([b"", b"b"], 2, [(0, 40, "b")]),
+        ([], 1, []),
+    ],
+)
+def test_frames_travel_together_and_leave_when_the_last_is_captured(payloads, bundle, expected):
+    packets = packetise(frames_of(payloads), "none", bundle)
+    seen = [(p.seq, p.sent // MS, b"".join(f.payload for f in p.frames).decode()) for p in packets]
+    assert seen == expected
+
+
+def test_no_frame_of_a_sent_packet_is_left_out():
+    frames = frames_of([b"a", b"", b"c", b"d", b""])
+    packets = packetise(frames, "none", 2)
+    assert [f for p in packets for f in p.frames] == frames[:4]
+
+
+@pytest.mark.parametrize(
+    ("header", "size"), [("none", 0), ("ipv4_udp_rtp", 20 + 8 + 12), ("ipv6_udp_rtp", 40 + 8 + 12)]
+)
+def test_headers_are_paid_per_packet_and_apart_from_the_payload(header, size):
+    assert HEADERS[header] == size
+    packets = packetise(frames_of([b"ab", b"cde"]), header, 2)
+    assert [(p.header_bytes, p.payload_bytes) for p in packets] == [(size, 5)]
