@@ -1,0 +1,1 @@
+"""From the run folder to pages and tables; reads nothing else."""

@@ -1,0 +1,267 @@
+"""The table every report is made from: one pooled estimate per codec, condition and metric."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmark.stats import NOTHING, Estimate, pooled
+from benchmark.table import read
+from benchmark.types import UserError
+
+if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
+    import pandas as pd
+
+SCHEMA = 1  # of run.json
+LINK = "link"  # the scorer of what the network did, as against how it sounds
+PRETTY = {
+    "pesq_wb": "PESQ-WB",
+    "pesq_nb": "PESQ-NB",
+    "stoi": "STOI",
+    "estoi": "ESTOI",
+    "si_sdr": "SI-SDR",
+    "mel_distance": "Mel distance",
+    "plcmos": "PLCMOS",
+    "utmos": "UTMOS",
+    "wer": "WER",
+    "dwer": "dWER",
+    "net_bps": "Net bitrate",
+    "payload_bps": "Payload bitrate",
+    "wire_bps": "On-wire bitrate",
+    "loss_rate": "Share lost",
+    "late_rate": "Share late",
+    "burst_ms": "Mean burst",
+    "fec_share": "Packets with FEC",
+    "delay_ms": "Delay of the file",
+    "encode_rtf": "Encoder real-time factor",
+    "decode_rtf": "Decoder real-time factor",
+}
+FIRST = (
+    "pesq_wb",
+    "plcmos",
+    "utmos",
+    "stoi",
+    "estoi",
+    "dwer",
+    "si_sdr",
+    "mel_distance",
+    "pesq_nb",
+)  # to look at
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A network condition: `loss` is the asked share lost, `burst_ratio` the asked burstiness, or None."""
+
+    name: str
+    title: str
+    family: str
+    loss: float | None
+    burst_ratio: float | None
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is lost on purpose."""
+        return self.family == "clean" or self.name == "clean" or self.loss == 0
+
+    @property
+    def swept(self) -> bool:
+        """Whether it is a point on a loss-quality curve."""
+        return self.loss is not None and not self.clean
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One codec, condition and metric: `asked` rows, of which `estimate.n` have a value."""
+
+    estimate: Estimate
+    asked: int
+    statuses: Mapping[str, int]
+
+
+EMPTY = Cell(NOTHING, 0, {})
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, read and summarised.
+
+    Attributes:
+        facts: the content of `run.json`.
+        rows: the results, with the columns `condition` and `metric` that `cells` are keyed by.
+        codecs: labels in the order of `run.json`.
+        conditions: in the order of `run.json`.
+        metrics: every name measured, the scores first.
+        scores: the metrics that judge the sound.
+        cells: by (codec, condition name, metric).
+    """
+
+    folder: Path
+    facts: Mapping[str, Any]
+    rows: "pd.DataFrame"
+    codecs: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    metrics: tuple[str, ...]
+    scores: tuple[str, ...]
+    cells: Mapping[tuple[str, str, str], Cell]
+
+    def cell(self, codec: str, condition: str, metric: str) -> Cell:
+        """The cell, or the empty one where nothing was asked."""
+        return self.cells.get((codec, condition, metric), EMPTY)
+
+    def overall(self, codec: str, metric: str) -> Cell:
+        """The cell of the clean condition if it has a value, else of the first condition that has one."""
+        clean_first = sorted(self.conditions, key=lambda c: not c.clean)
+        found = (self.cell(codec, c.name, metric) for c in clean_first)
+        return next((cell for cell in found if cell.estimate.value is not None), EMPTY)
+
+    def base(self, metric: str) -> str:
+        """The plain name of a metric, where several scorers report it under one name."""
+        return metric.partition(" · ")[0]
+
+    def better(self, metric: str) -> str:
+        """higher, lower or neither."""
+        return str(self.facts["values"].get(self.base(metric), {}).get("better", "neither"))
+
+    def unit(self, metric: str) -> str:
+        """The unit of a metric, from `run.json`; empty when it has none."""
+        return str(self.facts["values"].get(self.base(metric), {}).get("unit", ""))
+
+
+def load(folder: Path) -> Run:
+    """Read a run folder and pool its rows.
+
+    Raises:
+        UserError: when it is no run folder, or one of another schema.
+    """
+    rows, facts = read(folder), _facts(folder / "run.json")
+    rows["condition"] = _condition_names(rows)
+    rows["metric"] = _metric_names(rows)
+    metrics = sorted(rows["metric"].unique(), key=_reading_order)
+    judged = rows["scorer"].ne(LINK) & rows["kind"].eq("value")
+    scores = set(rows.loc[judged, "metric"]) - {"delay_ms"}
+    return Run(
+        folder=folder,
+        facts=facts,
+        rows=rows,
+        codecs=_in_order(facts["codecs"], rows["codec"]),
+        conditions=_conditions(facts["conditions"], rows),
+        metrics=tuple(metrics),
+        scores=tuple(m for m in metrics if m in scores),
+        cells=summarise(rows),
+    )
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(f"No {path.name} in {path.parent}: this is not the folder of a finished run.")
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON: {error}") from error
+    found = facts.get("schema") if isinstance(facts, dict) else None
+    if found != SCHEMA:
+        raise UserError(f"{path} has schema {found}, this version reads {SCHEMA}. Run the suite again.")
+    empty: dict[str, Any] = {
+        "codecs": {},
+        "conditions": [],
+        "values": {},
+        "data": [],
+        "scorers": {},
+        "warnings": [],
+    }
+    return {**empty, **facts}
+
+
+def _condition_names(rows: "pd.DataFrame") -> "pd.Series[str]":
+    """The channel, with whatever else differs between the conditions of this run."""
+    names = rows["channel"].astype(str)
+    for column in ("acoustics", "playout"):
+        if rows[column].nunique() > 1:
+            names = names + (" · " + rows[column]).where(rows[column] != "", "")
+    return names
+
+
+def _metric_names(rows: "pd.DataFrame") -> "pd.Series[str]":
+    """The name, with its scorer where two scorers report the same name."""
+    scorers = rows.groupby("name")["scorer"].transform("nunique")
+    return rows["name"].where(scorers == 1, rows["name"] + " · " + rows["scorer"])
+
+
+def _reading_order(metric: str) -> tuple[int, str]:
+    name = metric.partition(" · ")[0]
+    order = [*FIRST, *(n for n in PRETTY if n not in FIRST)]
+    return (order.index(name) if name in order else len(FIRST), metric)
+
+
+def _in_order(stated: Iterable[str], seen: "pd.Series[str]") -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*stated, *seen.unique()]))
+
+
+def _conditions(stated: Iterable[Mapping[str, Any]], rows: "pd.DataFrame") -> tuple[Condition, ...]:
+    known = {str(c["channel"]): c for c in stated}
+    pairs = rows[["channel", "condition"]].drop_duplicates()
+    order = {name: index for index, name in enumerate(known)}
+    found = sorted(
+        pairs.itertuples(index=False, name=None),
+        key=lambda pair: (order.get(pair[0], len(order)), str(pair[1])),
+    )
+    return tuple(_condition(known.get(channel, {}), channel, name) for channel, name in found)
+
+
+def _condition(stated: Mapping[str, Any], channel: str, name: str) -> Condition:
+    title = str(stated.get("title") or channel) + name.removeprefix(channel)
+    family = str(stated.get("family") or channel.partition(":")[0])
+    return Condition(name, title, family, stated.get("loss"), stated.get("burst_ratio"))
+
+
+def summarise(rows: "pd.DataFrame") -> dict[tuple[str, str, str], Cell]:
+    """Pool rows with columns `condition` and `metric` over utterances and seeds; clusters are speakers."""
+    import pandas as pd
+
+    valid = rows["status"].eq("ok").to_numpy() & rows["value"].notna().to_numpy()
+    split = rows["numerator"].notna().to_numpy() & rows["denominator"].notna().to_numpy()
+    above = np.where(split, rows["numerator"], rows["value"])
+    below = np.where(split, rows["denominator"], 1.0)
+    person = rows["speaker"].where(rows["speaker"] != "", rows["utterance"])
+    clusters, _ = pd.factorize(rows["dataset"] + "\0" + person)
+    status, names = pd.factorize(rows["status"])
+    cells: dict[tuple[str, str, str], Cell] = {}
+    indices: dict[Any, Any] = rows.groupby(["codec", "condition", "metric"], sort=False).indices
+    for key, members in indices.items():
+        kept = members[valid[members]]
+        counts = np.bincount(status[members], minlength=len(names))
+        cells[key] = Cell(
+            pooled(above[kept], below[kept], clusters[kept]),
+            len(members),
+            {str(name): int(n) for name, n in zip(names, counts, strict=True) if n},
+        )
+    return cells
+
+
+def pretty(metric: str) -> str:
+    """The name to print: `PESQ-WB` for `pesq_wb`."""
+    name, dot, scorer = metric.partition(" · ")
+    return PRETTY.get(name, name) + dot + scorer
+
+
+def decimals(values: Iterable[float | None]) -> int:
+    """Digits after the point for all values of a metric: 3 below 1.5, 2 below 10, 1 below 100, else none."""
+    largest = max((abs(v) for v in values if v is not None), default=0.0)
+    return next((digits for digits, limit in ((3, 1.5), (2, 10), (1, 100)) if largest < limit), 0)
+
+
+def precision(run: Run, metric: str) -> int:
+    """Digits after the point for a metric of this run."""
+    return decimals(cell.estimate.value for key, cell in run.cells.items() if key[2] == metric)
+
+
+def number(value: float | None, digits: int) -> str:
+    """A number in print: a true minus sign, a dash where there is none."""
+    if value is None:
+        return "–"
+    text = f"{value:.{digits}f}"
+    return ("−" + text[1:] if float(text) < 0 else text[1:]) if text.startswith("-") else text

@@ -1,0 +1,204 @@
+"""A run's estimates as a booktabs LaTeX table, a Markdown table or tidy CSV."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from benchmark.registry import nearest
+from benchmark.types import UserError
+from reports.summary import EMPTY, Cell, Run, load, number, precision, pretty
+
+Format: TypeAlias = Literal["latex", "markdown", "csv"]
+DIMENSIONS = ("codec", "condition", "metric")
+CSV_COLUMNS = (*DIMENSIONS, "title", "unit", "value", "low", "high", "n", "asked", "clusters")
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "×": r"$\times$",
+    "±": r"$\pm$",
+    "−": r"$-$",
+    "–": "--",
+    "·": r"$\cdot$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    **{c: "\\" + c for c in "&%$#_{}"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One printed table: a title, a note on what its cells are, and the cells as text, row by row."""
+
+    title: str
+    note: str
+    head: tuple[str, ...]
+    body: tuple[tuple[str, ...], ...]
+
+
+def render(
+    run: Path,
+    format: Format,
+    metrics: Sequence[str] | None = None,
+    rows: str = "codec",
+    cols: str = "condition",
+) -> str:
+    """The estimates of the run folder `run` as text.
+
+    Args:
+        run: the run folder.
+        format: latex, markdown or csv.
+        metrics: names as `focalbench ls metrics` prints them; None takes every score, without the link rows.
+        rows: codec, condition (also spelled channel) or metric.
+        cols: likewise, another one; the third makes one table each. CSV is tidy: one line per
+            estimate, in the order of the printed tables.
+
+    Raises:
+        UserError: for an unknown format, metric or dimension.
+    """
+    if format not in PRINTERS and format != "csv":
+        raise UserError(f"No table format {format!r}. {nearest(format, [*PRINTERS, 'csv'])}")
+    row, col = _dimension(rows), _dimension(cols)
+    if row == col:
+        raise UserError(f"Rows and columns are both {row!r}; choose two of {', '.join(DIMENSIONS)}.")
+    block = next(d for d in DIMENSIONS if d not in (row, col))
+    loaded = load(run)
+    names = {
+        "codec": loaded.codecs,
+        "condition": tuple(c.name for c in loaded.conditions),
+        "metric": _chosen(loaded, metrics),
+    }
+    if format == "csv":
+        return _csv(loaded, names, (block, row, col))
+    blocks = [_block(loaded, names, (block, row, col), name) for name in names[block]]
+    return "\n".join(map(PRINTERS[format], blocks))
+
+
+def _dimension(name: str) -> str:
+    name = "condition" if name == "channel" else name
+    if name not in DIMENSIONS:
+        raise UserError(f"No dimension {name!r}. {nearest(name, DIMENSIONS)}")
+    return name
+
+
+def _chosen(run: Run, metrics: Sequence[str] | None) -> tuple[str, ...]:
+    for metric in metrics or ():
+        if metric not in run.metrics:
+            raise UserError(f"No metric {metric!r} in {run.folder}. {nearest(metric, run.metrics)}")
+    return run.scores if metrics is None else tuple(metrics)
+
+
+def _cell(run: Run, dimensions: Sequence[str], names: Sequence[str]) -> tuple[Cell, str]:
+    """The cell at `names` along `dimensions`, and the metric it is of."""
+    at = dict(zip(dimensions, names, strict=True))
+    return run.cells.get((at["codec"], at["condition"], at["metric"]), EMPTY), at["metric"]
+
+
+def _block(run: Run, names: dict[str, tuple[str, ...]], dimensions: tuple[str, str, str], name: str) -> Block:
+    block, row, col = dimensions
+    grid = [[_cell(run, dimensions, (name, r, c)) for c in names[col]] for r in names[row]]
+    sizes = {(cell.estimate.n, cell.asked) for line in grid for cell, _ in line}
+    digits = {metric: precision(run, metric) for metric in names["metric"]}
+    body = tuple(
+        (_label(run, row, r), *(_text(cell, digits[metric], len(sizes) > 1) for cell, metric in line))
+        for r, line in zip(names[row], grid, strict=True)
+    )
+    head = (row, *(_label(run, col, c) for c in names[col]))
+    return Block(_heading(run, block, name), _note(run, sizes), head, body)
+
+
+def _text(cell: Cell, digits: int, sizes: bool) -> str:
+    half = cell.estimate.half
+    text = number(cell.estimate.value, digits) + (f" ± {number(half, digits)}" if half is not None else "")
+    return f"{text} ({cell.estimate.n}/{cell.asked})" if sizes else text
+
+
+def _note(run: Run, sizes: set[tuple[int, int]]) -> str:
+    clusters = max((cell.estimate.clusters for cell in run.cells.values()), default=0)
+    note = f"Value ± half of the 95 % interval over {clusters} speakers" if clusters > 1 else "Value, without interval"
+    if len(sizes) == 1:
+        n, asked = sizes.pop()
+        return f"{note}; {n} valid of {asked} asked in every cell."
+    return f"{note}; in brackets: valid of asked."
+
+
+def _label(run: Run, dimension: str, name: str) -> str:
+    if dimension == "condition":
+        return next(c.title for c in run.conditions if c.name == name)
+    return pretty(name) if dimension == "metric" else name
+
+
+def _heading(run: Run, dimension: str, name: str) -> str:
+    label = _label(run, dimension, name)
+    if dimension != "metric":
+        return label
+    direction = {"higher": "higher is better", "lower": "lower is better"}.get(run.better(name), "")
+    detail = ", ".join(filter(None, (run.unit(name), direction)))
+    return f"{label} ({detail})" if detail else label
+
+
+def _csv(run: Run, names: dict[str, tuple[str, ...]], dimensions: tuple[str, str, str]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for at in product(*(names[d] for d in dimensions)):
+        cell, metric = _cell(run, dimensions, at)
+        place = dict(zip(dimensions, at, strict=True))
+        estimate = cell.estimate
+        writer.writerow(
+            [
+                *(place[d] for d in DIMENSIONS),
+                _label(run, "condition", place["condition"]),
+                run.unit(metric),
+                *(estimate.value, estimate.low, estimate.high),
+                *(estimate.n, cell.asked, estimate.clusters),
+            ]
+        )
+    return out.getvalue()
+
+
+def _markdown(block: Block) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(_markdown_text(c) for c in cells) + " |"
+
+    rule = "|---|" + "---:|" * (len(block.head) - 1)
+    table = "\n".join([line(block.head), rule, *map(line, block.body)])
+    return f"**{_markdown_text(block.title)}**\n\n{table}\n\n{block.note}\n"
+
+
+def _markdown_text(text: str) -> str:
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join("\\" + c if c in "\\|*_`[]" else c for c in text).replace("\n", " ")
+
+
+def _latex(block: Block) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "    " + " & ".join(_latex_text(c) for c in cells) + r" \\"
+
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"  \centering",
+            rf"  \caption{{{_latex_text(block.title)}. {_latex_text(block.note)}}}",
+            rf"  \begin{{tabular}}{{l{'r' * (len(block.head) - 1)}}}",
+            r"    \toprule",
+            line(block.head),
+            r"    \midrule",
+            *map(line, block.body),
+            r"    \bottomrule",
+            r"  \end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _latex_text(text: str) -> str:
+    return "".join(LATEX.get(c, c) for c in text).replace("\n", " ")
+
+
+PRINTERS: dict[str, Callable[[Block], str]] = {"latex": _latex, "markdown": _markdown}

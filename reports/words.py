@@ -1,0 +1,136 @@
+"""What a run found, in a few sentences of plain words."""
+
+from collections.abc import Iterator
+
+from benchmark.stats import FEW
+from reports.figures import KBPS
+from reports.summary import Cell, Condition, Run, number, precision, pretty
+
+HEADLINE_LOSS = 0.10  # the share lost that the first sentences and plots look at, or the nearest to it
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share as `12.3 %`; a dash where there is none."""
+    return "–" if share is None else f"{number(100 * share, digits)} %"
+
+
+def kbps(cell: Cell) -> str:
+    """A bitrate in kbit/s, to three digits or so; a dash where there is none."""
+    bits = cell.estimate.value
+    return "–" if bits is None else number(bits * KBPS, 2 if bits < 10_000 else 1)
+
+
+def loss_free(run: Run) -> Condition | None:
+    """The condition without any loss, if the run has one."""
+    return next((c for c in run.conditions if c.clean), None)
+
+
+def headline(run: Run) -> Condition | None:
+    """The condition the first glance looks at: about ten percent lost, the longest bursts; else the last."""
+    swept = [c for c in run.conditions if c.swept]
+    if swept:
+        return min(swept, key=lambda c: (abs((c.loss or 0) - HEADLINE_LOSS), -(c.burst_ratio or 1)))
+    return next((c for c in reversed(run.conditions) if not c.clean), None)
+
+
+def _ranked(run: Run, metric: str, condition: Condition | None) -> list[str]:
+    """Codecs with a value, the best first."""
+    if condition is None:
+        return []
+    value = {codec: run.cell(codec, condition.name, metric).estimate.value for codec in run.codecs}
+    sign = -1 if run.better(metric) == "higher" else 1
+    return sorted((c for c in run.codecs if value[c] is not None), key=lambda c: sign * (value[c] or 0.0))
+
+
+def _spoken(run: Run, codec: str, condition: Condition, metric: str) -> str:
+    """`4.12 [3.98, 4.26]`."""
+    estimate, digits = run.cell(codec, condition.name, metric).estimate, precision(run, metric)
+    return " ".join(
+        filter(None, (number(estimate.value, digits), interval(run.cell(codec, condition.name, metric), digits)))
+    )
+
+
+def interval(cell: Cell, digits: int) -> str:
+    """`[3.98, 4.26]`; nothing where there is no interval."""
+    low, high = cell.estimate.low, cell.estimate.high
+    return "" if low is None else f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def sentences(run: Run, metric: str | None) -> Iterator[str]:
+    """What the page says first, `metric` being the first that was asked for."""
+    if metric is not None and run.better(metric) != "neither":
+        yield from _clean_sentence(run, metric)
+        yield from _loss_sentence(run, metric)
+    yield from _header_sentence(run)
+    yield from _fec_sentence(run)
+    yield from _coverage_sentence(run)
+
+
+def _clean_sentence(run: Run, metric: str) -> Iterator[str]:
+    clean = loss_free(run)
+    ranked = _ranked(run, metric, clean)
+    if clean is None or len(ranked) < 2:
+        return
+    best, least = (
+        ranked[0],
+        min(ranked, key=lambda c: run.overall(c, "net_bps").estimate.value or float("inf")),
+    )
+    text = f"Without loss, {best} scores best: {pretty(metric)} {_spoken(run, best, clean, metric)}."
+    if least != best and (rate := run.overall(least, "net_bps")).estimate.value:
+        reached = _spoken(run, least, clean, metric)
+        text += f" At the lowest rate, {kbps(rate)} kbit/s net, {least} reaches {reached}."
+    yield text
+
+
+def _loss_sentence(run: Run, metric: str) -> Iterator[str]:
+    clean, lossy = loss_free(run), headline(run)
+    ranked = _ranked(run, metric, lossy)
+    if lossy is None or not ranked:
+        return
+    best = ranked[0]
+    text = f"At {lossy.title}, {best} keeps {pretty(metric)} {_spoken(run, best, lossy, metric)}"
+    if clean is None:
+        yield text + "."
+        return
+    text += f", from {_spoken(run, best, clean, metric)} clean."
+    both = [c for c in ranked if run.cell(c, clean.name, metric).estimate.value is not None]
+    falls = {c: abs(_gap(run, c, metric, clean, lossy)) for c in both}
+    if len(falls) > 1 and (worst := max(falls, key=lambda c: falls[c])) != best:
+        before, after = (_spoken(run, worst, c, metric) for c in (clean, lossy))
+        text += f" {worst} changes most, from {before} to {after}."
+    yield text
+
+
+def _gap(run: Run, codec: str, metric: str, a: Condition, b: Condition) -> float:
+    first, second = (run.cell(codec, c.name, metric).estimate.value or 0.0 for c in (a, b))
+    return first - second
+
+
+def _header_sentence(run: Run) -> Iterator[str]:
+    pairs = {c: (run.overall(c, "net_bps"), run.overall(c, "wire_bps")) for c in run.codecs}
+    ratios = {c: (w.estimate.value or 0) / n.estimate.value for c, (n, w) in pairs.items() if n.estimate.value}
+    if not ratios or max(ratios.values()) < 1.5:
+        return
+    most = max(ratios, key=lambda c: ratios[c])
+    net, wire = (kbps(cell) for cell in pairs[most])
+    yield f"Packet headers weigh most on {most}: {net} kbit/s net become {wire} on the wire."
+
+
+def _fec_sentence(run: Run) -> Iterator[str]:
+    shares = {c: run.overall(c, "fec_share").estimate.value for c in run.codecs}
+    told = [f"{codec} in {percent(share, 0)}" for codec, share in shares.items() if share is not None]
+    if told:
+        yield "Packets that carry in-band FEC: " + ", ".join(told) + "."
+
+
+def _coverage_sentence(run: Run) -> Iterator[str]:
+    scores = [cell for key, cell in run.cells.items() if key[2] in run.scores]
+    asked, valid = sum(c.asked for c in scores), sum(c.estimate.n for c in scores)
+    clusters = max((c.estimate.clusters for c in scores), default=0)
+    if asked:
+        missing = "all were measured" if asked == valid else f"{asked - valid:,} have no value (see failures and skips)"
+        yield f"Of {asked:,} scores asked for, {missing}."
+    if 2 <= clusters < FEW:
+        yield f"The 95 % intervals rest on {clusters} speakers; below {FEW}, they describe these voices only."
+    elif clusters == 1:
+        yield "With a single speaker there are no intervals."

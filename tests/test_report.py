@@ -1,0 +1,407 @@
+"""The HTML report of made-up runs: what it says, that it is self-contained, and that a browser opens it."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark import table
+from benchmark.types import UserError
+from reports import audio, figures
+from reports.html import render, write
+from reports.summary import decimals, load, number
+from tests.runs import conditions, make_run
+from tests.signals import speech_like
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--dump-dom"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+SOME = ("pcm", "opus-24k", "codec2-700c")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three codecs, all conditions, two of them to listen to."""
+    return make_run(tmp_path_factory.mktemp("run"), codecs=SOME, per_speaker=1, audio=SOME[1:])
+
+
+@pytest.fixture(scope="module")
+def page(run: Path) -> str:
+    return render(run)
+
+
+def text_of(page: str) -> str:
+    """What a reader sees, roughly: no styles, scripts or tags."""
+    bare = re.sub(r"<(style|script)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", bare)).split())
+
+
+def facts(run: Path, **changes: Any) -> Path:
+    """Change keys of a run's `run.json`."""
+    file = run / "run.json"
+    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+    return run
+
+
+# --- What it says ---
+
+
+def test_it_says_what_was_run_on_what(page: str) -> None:
+    text = text_of(page)
+    for words in ("How codecs take packet loss", "29 January 2026", "3 codecs", "12 conditions", "AMD EPYC"):
+        assert words in text
+    assert "10 utterances 10 speakers" in text
+    assert "focalbench run dropout --data read_speech/manifest.csv" in text
+    assert "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef" in text
+
+
+def test_it_speaks_in_plain_words(page: str) -> None:
+    text = text_of(page)
+    assert re.search(r"Without loss, pcm scores best: PESQ-WB 4\.64 \[", text)
+    assert re.search(r"At 10 % loss, bursts ×2, \S+ keeps PESQ-WB \d\.\d\d \[\d\.\d\d, \d\.\d\d\], from \d\.\d\d", text)
+    assert "codec2-700c: 0.70 kbit/s net become 8.70 on the wire" in text
+    assert "carry in-band FEC: opus-24k in 90 %" in text
+    assert "Of 1,440 scores asked for, all were measured." in text
+
+
+def test_the_table_holds_what_was_pooled(run: Path, page: str) -> None:
+    loaded = load(run)
+    estimate = loaded.cell("opus-24k", "gilbert:burst_ratio=2.0,loss=0.1", "pesq_wb").estimate
+    low, high = number(estimate.low, 2), number(estimate.high, 2)
+    assert f"<b>{number(estimate.value, 2)}</b><small>[{low}, {high}]</small><small>10/10</small>" in page
+    assert page.count('<table class="grid">') == 4
+
+
+def test_every_kind_of_plot_is_there_with_a_name(page: str) -> None:
+    captions = re.findall(r"<figcaption>([^<]*)</figcaption><svg", page)
+    for caption in ("Bitrate on the wire, without loss", "Net bitrate, without loss", "Random losses"):
+        assert captions.count(caption) >= 4
+    assert {"Losses in bursts ×2", "Recorded traces"} <= set(captions)
+    assert page.count('role="img" aria-label="PESQ-WB over') >= 4
+
+
+def test_the_plots_follow_the_page_colours(page: str) -> None:
+    plots = re.findall(r'<svg viewBox="[^"]*" role="img".*?</svg>', page, flags=re.DOTALL)
+    assert len(plots) == 4 * 5 + 2
+    assert all("currentColor" in plot and "var(--s0)" in plot and "var(--sans)" in plot for plot in plots)
+    assert not any(sentinel in page for sentinel in ("#fd0000", "#fd0001", "#fe00"))
+
+
+def test_realised_loss_stands_beside_what_was_asked(page: str) -> None:
+    assert re.search(r"20 % loss, bursts ×2 20\.0 % (19|20|21)\.\d % 0\.0 % ×2", text_of(page))
+
+
+def test_what_plays_is_embedded_once(page: str) -> None:
+    sources = re.findall(r'src="(data:audio/flac[^"]*)"', page)
+    assert len(sources) == len(set(sources)) == 3  # both codecs' files are the same
+    assert page.count("<audio ") == 5
+
+
+def test_the_losses_are_marked_on_the_spectrogram(page: str) -> None:
+    assert 'class="lost" d="M120.0 0h18.0v1h-18.0zM360.0 0h12.0v1h-12.0z"' in page
+    assert "100 ms lost in 2 places, 20 ms late in 1 place" in text_of(page)
+    assert "ab12cd34ef50" in page
+
+
+def test_delays_skips_and_warnings_are_told_first(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=("pcm", "codec2-700c"), channels=conditions()[:1])
+    codecs = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["codecs"]
+    codecs["codec2-700c"]["delay"] |= {"agrees": False, "measured_ms": 38.0}
+    codecs["pcm"]["delay"] |= {"agrees": False, "measured_ms": None}
+    codecs["focal"] = {"spec": "focal", "status": "skipped", "reason": "focalbench fetch focal_50hz"}
+    codecs["mine"] = {"spec": "mine", "status": "codec_failed", "reason": "IndexError: 7"}
+    text = text_of(render(facts(tmp_path, codecs=codecs, warnings=["a load of 3.5 on 2 cores"])))
+    first = text[: text.index("At a glance")]
+    assert "codec2-700c: its delay is not what it declares. Measured 38.0 ms (by waveform), declared 0.0 ms" in first
+    assert "none could be measured" in first
+    assert "focal was skipped. focalbench fetch focal_50hz" in first
+    assert "mine failed. IndexError: 7" in first
+    assert "Note: a load of 3.5 on 2 cores" in first
+
+
+def test_failures_are_counted_by_reason(tmp_path: Path) -> None:
+    text = text_of(render(make_run(tmp_path, codecs=("pcm",), channels=conditions()[:2], status="metric_failed")))
+    assert "160 values are missing" in text
+    assert "pcm metric failed 160 all 2 conditions" in text
+    assert "the scorer died with signal 11 000-0000" in text
+
+
+# --- Safe, small, self-contained ---
+
+
+def test_nothing_is_fetched(page: str) -> None:
+    policy = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+    assert f'content="{policy}"' in page
+    resources = re.findall(r'\b(?:src|href|data|poster|action|srcset)="([^"]*)"', page)
+    assert resources
+    assert all(r.startswith(("data:", "#")) for r in resources), {r[:80] for r in resources}
+    assert not re.search(r"@import|url\((?!#)|fetch\(|XMLHttpRequest|http-equiv=.refresh", page)
+
+
+def test_what_comes_from_data_is_text(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    channel = conditions()[5] | {"title": f"10 %{evil}"}
+    make_run(tmp_path, codecs=("pcm", "opus-6k"), channels=[conditions()[0], channel], rename=evil, audio=("opus-6k",))
+    suite, warning = {"name": f"</pre>{evil}"}, f'"><img src=x onerror=alert(1)>{evil}'
+    page = render(facts(tmp_path, suite=suite, warnings=[warning], title=evil))
+    assert evil not in page
+    assert "<img src=x" not in page
+    assert html.escape(evil) in page
+    assert len(re.findall(r"<script\b", page)) == 2
+
+
+def test_letters_of_other_scripts_are_no_trouble(tmp_path: Path) -> None:
+    page = render(make_run(tmp_path, codecs=("pcm",), channels=conditions()[:2], rename="編碼 $x$ _y_"))
+    assert "編碼 $x$ _y_" in page
+
+
+def test_a_page_is_equal_for_equal_runs(run: Path, page: str) -> None:
+    assert render(run) == page
+
+
+def test_write_is_atomic_and_goes_where_it_is_told(run: Path, tmp_path: Path) -> None:
+    assert write(run) == run / "report.html"
+    target = write(run, tmp_path / "new" / "page.html")
+    assert target.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert [p.name for p in target.parent.iterdir()] == ["page.html"]
+    assert target.stat().st_size < 3_000_000
+
+
+def test_an_output_that_cannot_be_written_is_one_clear_line(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(UserError, match="cannot be written"):
+        write(run, tmp_path / "file" / "page.html")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "No run.json"), ("{", "not JSON"), ('{"schema": 9}', "schema 9")]
+)
+def test_what_is_no_finished_run_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
+    make_run(tmp_path, codecs=("pcm",), channels=conditions()[:1], speakers=1)
+    (tmp_path / "run.json").unlink()
+    if content is not None:
+        (tmp_path / "run.json").write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        render(tmp_path)
+
+
+# --- Whatever the run holds ---
+
+
+@pytest.mark.parametrize(
+    ("channels", "kind"),
+    [(conditions()[:1], "clean alone"), (conditions()[2:3], "loss alone"), (conditions()[9:], "traces alone")],
+)
+def test_few_conditions_are_enough(tmp_path: Path, channels: Sequence[dict[str, Any]], kind: str) -> None:
+    page = render(make_run(tmp_path, codecs=("opus-6k",), channels=channels))
+    assert channels[0]["title"] in page
+    assert page.count("<figure>") >= 2, kind
+
+
+def test_one_speaker_means_no_intervals(tmp_path: Path) -> None:
+    page = render(make_run(tmp_path, codecs=("pcm", "opus-6k"), channels=conditions()[:3], speakers=1))
+    assert "With a single speaker there are no intervals." in page
+    assert "<small>[" not in page
+
+
+def test_few_speakers_are_said_to_describe_themselves(tmp_path: Path) -> None:
+    page = render(make_run(tmp_path, codecs=("pcm",), channels=conditions()[:1], speakers=4))
+    assert "rest on 4 speakers; below 10, they describe these voices only" in page
+
+
+def test_utterances_stand_in_for_unknown_speakers(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=("opus-6k",), channels=conditions()[:1], speakers=3, per_speaker=4)
+    rows = table.read(tmp_path)
+    rows["speaker"] = ""
+    table.write(rows, tmp_path / "results.parquet")
+    assert load(tmp_path).cell("opus-6k", "clean", "pesq_wb").estimate.clusters == 12
+
+
+def test_all_rows_may_have_failed(tmp_path: Path) -> None:
+    page = render(make_run(tmp_path, codecs=("pcm", "opus-6k"), status="codec_failed"))
+    assert "codec failed</b>" in page
+    assert "No PESQ-WB was measured" in page
+
+
+def test_a_run_without_rows_still_reports_why(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=("pcm",), channels=conditions()[:1])
+    table.write(table.read(tmp_path).iloc[:0], tmp_path / "results.parquet")
+    assert "Nothing was measured." in render(tmp_path)
+
+
+def test_the_same_name_from_two_scorers_stays_apart(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=("pcm",), channels=conditions()[:1])
+    rows = table.read(tmp_path)
+    other = rows[rows["name"] == "stoi"].assign(scorer="stoi(variant=other)", value=0.5)
+    table.write(rows.merge(other, how="outer"), tmp_path / "results.parquet")
+    loaded = load(tmp_path)
+    assert loaded.cell("pcm", "clean", "stoi · stoi(variant=other)").estimate.value == 0.5
+    assert loaded.better("stoi · stoi") == "higher"
+
+
+def test_conditions_that_differ_in_the_room_stay_apart(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=("pcm",), channels=conditions()[:1])
+    rows = table.read(tmp_path)
+    rows.loc[rows["speaker"] == "000", "acoustics"] = "noise:snr=10"
+    table.write(rows, tmp_path / "results.parquet")
+    loaded = load(tmp_path)
+    assert [c.title for c in loaded.conditions] == ["Clean", "Clean · noise:snr=10"]
+    assert loaded.cell("pcm", "clean · noise:snr=10", "stoi").asked == 2
+
+
+def test_ratios_are_pooled_from_their_parts(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=("pcm",), channels=conditions()[:1], speakers=2, per_speaker=1)
+    rows = table.read(tmp_path)
+    rows.loc[rows["name"] == "net_bps", "numerator"] = [10.0, 30.0]
+    rows.loc[rows["name"] == "net_bps", "denominator"] = [1.0, 9.0]
+    table.write(rows, tmp_path / "results.parquet")
+    assert load(tmp_path).cell("pcm", "clean", "net_bps").estimate.value == pytest.approx(4.0)
+
+
+# --- Parts ---
+
+
+def test_numbers_are_printed_alike() -> None:
+    assert [number(v, 2) for v in (-3.14159, -0.001, 2.0, None)] == ["−3.14", "0.00", "2.00", "–"]
+    assert [decimals([v]) for v in (0.9, 4.5, 35.0, 24_000.0, None)] == [3, 2, 1, 0, 3]
+
+
+def test_labels_are_moved_apart_as_little_as_needed() -> None:
+    assert figures.spread([0, 100], 10, 0, 200) == [0, 100]
+    assert figures.spread([50, 50, 50], 10, 0, 200) == [40, 50, 60]
+    assert figures.spread([195, 198], 10, 0, 200) == [190, 200]
+
+
+def test_codecs_of_a_family_share_a_hue_and_no_two_look_alike(run: Path) -> None:
+    looks = figures.looks(load(make_run(run.parent / "all", channels=conditions()[:1], speakers=2)))
+    assert len({look.light for look in looks.values()}) == len({look.shape for look in looks.values()}) == len(looks)
+    for look in looks.values():
+        assert contrast(look.light, "#fbfaf7") >= 3  # WCAG 2.2, 1.4.11: graphics
+        assert contrast(look.dark, "#121417") >= 3
+
+
+def test_text_has_enough_contrast(page: str) -> None:
+    styles = page[: page.index("</style>")].split("prefers-color-scheme: dark")
+    light, dark = (dict(re.findall(r"--(\w[\w-]*): (#[0-9a-f]{6})", style)) for style in styles)
+    for colours in (light, dark):
+        for ink, paper in (
+            *(("ink", p) for p in ("paper", "card", "chip")),
+            *(("soft", p) for p in ("paper", "card", "chip")),
+            *(("accent", "paper"), ("grave", "grave-paper"), ("care", "care-paper"), ("care", "card")),
+        ):
+            assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
+
+
+def contrast(a: str, b: str) -> float:
+    """WCAG 2.2 contrast ratio."""
+
+    def luminance(colour: str) -> float:
+        parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_a_spectrogram_shows_a_tone_where_it_is() -> None:
+    tone = np.sin(2 * np.pi * 2000 * np.arange(16_000) / 16_000).astype(np.float32)
+    levels = audio.spectrogram(tone, 16_000)
+    assert levels.shape == (160, 600)
+    assert 160 - int(levels[:, 300].argmax()) == 2000 / 50
+
+
+def test_a_spectrogram_says_nothing_where_the_rate_ends() -> None:
+    levels = audio.spectrogram(speech_like(0.5)[::2], 8_000)
+    assert np.isneginf(levels[:80]).all()
+    assert np.isfinite(levels[80:, 300]).any()
+
+
+def test_audio_beyond_the_limit_is_left_out_and_said_so(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "EMBEDDED", 1)
+    group = audio.groups(load(run))[0]
+    assert group.reference.source == ""
+    assert "Left out to keep this page small; it is audio/reference.flac" in group.reference.missing
+    assert group.reference.picture
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=("pcm",), channels=conditions()[:1], speakers=1, audio=("pcm",))
+    for file in (tmp_path / "audio").glob("*.flac"):
+        file.unlink()
+    assert "audio/reference.flac is not in the run folder." in render(tmp_path)
+
+
+# --- In a browser ---
+
+PROBE = """
+<!doctype html><body><iframe width="360" height="800" style="border: 0"></iframe><iframe></iframe><script>
+const [frame, hold] = document.querySelectorAll("iframe");
+hold.contentDocument.open();  // this page has not loaded, and is not dumped, before it is closed
+const done = () => hold.contentDocument.close();
+setTimeout(done, 30000);
+const found = {};
+const tell = () => document.body.setAttribute("data-found", JSON.stringify(found));
+frame.onload = () => {
+  const page = frame.contentDocument, root = page.documentElement;
+  found.width = Math.max(root.scrollWidth, page.body.scrollWidth);
+  const shown = (element) => element.getClientRects().length > 0;
+  found.tables = [...page.querySelectorAll("table.grid")].filter(shown).length;
+  found.plots = [...page.querySelectorAll(".plots svg")].filter(shown).map((svg) => svg.getBoundingClientRect().height);
+  found.pairs = [...page.querySelectorAll(".pair")].filter(shown).length;
+  const table = page.querySelector("table.grid"), heads = [...table.querySelectorAll(".sort")];
+  const first = () => table.tBodies[0].rows[0].cells[0].dataset.order;
+  const clean = heads.find((head) => head.textContent === "Clean");
+  clean.click(); found.best = first(); clean.click(); found.worst = first();
+  found.sorted = clean.closest("th").getAttribute("aria-sort");
+  page.querySelectorAll("input[name=metric]")[1].click();
+  found.second = shown(page.querySelectorAll("table.grid")[1]) && !shown(table);
+  page.querySelectorAll(".legend button")[0].click();
+  found.off = page.querySelector("main").dataset.off;
+  const audio = [...page.querySelectorAll("audio")];
+  found.audio = audio.length;
+  audio.forEach((player, index) => {
+    player.addEventListener("canplay", () => {
+      (found.seconds ??= {})[index] = player.duration;
+      tell();
+      if (Object.keys(found.seconds).length === audio.length) done();
+    });
+    player.preload = "auto";
+    player.load();
+  });
+  tell();
+};
+frame.srcdoc = PAGE;
+</script></body>
+"""
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome on PATH")
+def test_a_browser_shows_tables_plots_and_players_on_a_phone(page: str, tmp_path: Path) -> None:
+    wrapper = tmp_path / "wrapper.html"
+    wrapper.write_text(PROBE.replace("PAGE", json.dumps(page).replace("</", "<\\/")), encoding="utf-8")
+    command = [str(BROWSER), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]
+    done = subprocess.run([*command, wrapper.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+    match = re.search(r'data-found="([^"]*)"', done.stdout)
+    assert match, done.stderr[-2000:]
+    found = json.loads(html.unescape(match.group(1)))
+    assert found["width"] <= 360, "the page is wider than a phone"
+    assert found["tables"] == 1, "one metric at a time"
+    assert len(found["plots"]) == 5 + 2
+    assert min(found["plots"]) > 150
+    assert (found["best"], found["worst"]) == ("pcm", "codec2-700c")
+    assert found["sorted"] == "ascending"
+    assert found["second"], "choosing a metric shows its table"
+    assert found["off"].startswith("s")
+    assert (found["audio"], found["pairs"]) == (5, 1)
+    assert list(found["seconds"].values()) == [pytest.approx(2.0, abs=0.01)] * 5

@@ -1,0 +1,103 @@
+"""reports.table: booktabs LaTeX, Markdown and CSV of a made-up run."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from benchmark.types import UserError
+from reports.table import render
+from tests.runs import conditions, make_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(
+        tmp_path_factory.mktemp("run"), codecs=("pcm", "opus-24k"), channels=conditions()[:4], per_speaker=1
+    )
+
+
+def test_latex_is_a_booktabs_table_per_metric(run: Path) -> None:
+    text = render(run, "latex", ["pesq_wb", "stoi"])
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 2
+    assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
+    assert r"5 \% loss" in text
+    assert r"codec & Clean & 1 \% loss" in text
+    assert r"PESQ-WB (MOS-LQO, higher is better)." in text
+    assert r"10 valid of 10 asked in every cell" in text
+    row = next(line for line in text.splitlines() if line.strip().startswith("opus-24k"))
+    assert (row.count("&"), row.count(r"$\pm$")) == (4, 4)
+
+
+def test_latex_escapes_what_labels_hold(tmp_path: Path) -> None:
+    run = make_run(tmp_path, codecs=("pcm",), channels=conditions()[:1], speakers=2, rename=r"a_b\c & 5%{$#^~}<×")
+    text = render(run, "latex", ["pesq_wb"])
+    assert r"a\_b\textbackslash{}c \& 5\%\{\$\#\textasciicircum{}\textasciitilde{}\}\textless{}$\times$" in text
+
+
+def test_markdown_shows_value_and_half_width(run: Path) -> None:
+    text = render(run, "markdown", ["pesq_wb"])
+    assert "| codec | Clean | 1 % loss | 5 % loss | 10 % loss |" in text
+    row = next(line for line in text.splitlines() if line.startswith("| opus-24k"))
+    assert row.count("±") == 4
+    assert "95 % interval over 10 speakers" in text
+
+
+def test_markdown_cannot_be_broken_by_a_label(tmp_path: Path) -> None:
+    run = make_run(tmp_path, codecs=("pcm",), channels=conditions()[:1], speakers=2, rename="a|b<script>")
+    assert r"| a\|b&lt;script&gt; |" in render(run, "markdown", ["pesq_wb"])
+
+
+def test_csv_is_tidy_and_keeps_full_precision(run: Path) -> None:
+    lines = list(csv.DictReader(io.StringIO(render(run, "csv", ["pesq_wb", "net_bps"]))))
+    assert len(lines) == 2 * 2 * 4
+    line = next(x for x in lines if (x["codec"], x["metric"], x["condition"]) == ("opus-24k", "pesq_wb", "clean"))
+    assert float(line["low"]) < float(line["value"]) < float(line["high"])
+    assert (line["n"], line["asked"], line["clusters"], line["unit"]) == ("10", "10", "10", "MOS-LQO")
+    rate = next(x for x in lines if (x["codec"], x["metric"]) == ("opus-24k", "net_bps"))
+    assert float(rate["value"]) == pytest.approx(24_100)
+
+
+def test_without_metrics_it_prints_every_score_and_no_link_row(run: Path) -> None:
+    metrics = {line["metric"] for line in csv.DictReader(io.StringIO(render(run, "csv")))}
+    assert metrics == {"pesq_wb", "stoi", "si_sdr", "mel_distance"}
+
+
+def test_rows_and_columns_are_any_two_dimensions(run: Path) -> None:
+    text = render(run, "markdown", ["pesq_wb", "stoi"], rows="channel", cols="metric")
+    assert "| condition | PESQ-WB | STOI |" in text
+    assert text.startswith("**pcm**")
+
+
+def test_what_is_missing_is_shown_as_missing(tmp_path: Path) -> None:
+    run = make_run(tmp_path, codecs=("pcm",), channels=conditions()[:1], speakers=2, status="metric_failed")
+    text = render(run, "markdown", ["pesq_wb"])
+    assert "| pcm | – |" in text
+    assert "0 valid of 4 asked in every cell" in text
+
+
+def test_one_speaker_has_values_and_no_intervals(tmp_path: Path) -> None:
+    run = make_run(tmp_path, codecs=("pcm",), channels=conditions()[:1], speakers=1)
+    text = render(run, "markdown", ["pesq_wb"])
+    assert "±" not in text
+    assert "Value, without interval" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"format": "latex", "metrics": ["pesq_wd"]}, "Did you mean 'pesq_wb'"),
+        ({"format": "markdwon"}, "Did you mean 'markdown'"),
+        ({"format": "csv", "rows": "codecs"}, "Did you mean 'codec'"),
+        ({"format": "csv", "rows": "metric", "cols": "metric"}, "both 'metric'"),
+    ],
+)
+def test_wrong_use_is_one_clear_line(run: Path, arguments: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        render(run, **arguments)
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No results at"):
+        render(tmp_path, "csv")
