@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
 
 
 @dataclass
-class Subject:
+class Candidate:
     """The codec under check, some speech at its input rate, and its loss-free frames and output."""
 
     spec: Spec
@@ -67,7 +67,7 @@ def check_codec(text: str, limits: Limits | None = None) -> list[Verdict]:
 def _verdicts(spec: Spec, bench: Bench) -> Iterator[Verdict]:
     promise = "it describes itself, encodes speech into bytes that cover it, and decodes them to finite samples"
     try:
-        subject = _subject(spec, bench)
+        candidate = _candidate(spec, bench)
     except NotMeasured as error:
         yield Verdict(promise, error.reason)
         return
@@ -75,26 +75,26 @@ def _verdicts(spec: Spec, bench: Bench) -> Iterator[Verdict]:
     for check in CHECKS:
         problem = ""
         try:
-            check(subject)
+            check(candidate)
         except (Broken, NotMeasured) as error:
             problem = error.reason if isinstance(error, NotMeasured) else str(error)
         yield Verdict((check.__doc__ or "").rstrip("."), problem)
 
 
-def _subject(spec: Spec, bench: Bench) -> Subject:
+def _candidate(spec: Spec, bench: Bench) -> Candidate:
     info = bench.describe(spec)
     clip = audio.read(calibrate.clips()[0][1])
     speech = align.resample(clip.signal[: int(SECONDS * clip.rate)], clip.rate, info.rate_in)
     encoded, _ = bench.encode(spec, speech, None)
     output, _ = bench.decode(spec, [Slot(f.index, f.payload) for f in encoded.frames], None)
-    return Subject(spec, info, bench, speech, encoded.frames, output)
+    return Candidate(spec, info, bench, speech, encoded.frames, output)
 
 
-def encoder_chunks(subject: Subject) -> None:
+def encoder_chunks(candidate: Candidate) -> None:
     """Its frames do not depend on how the input is chunked."""
-    wanted = [f.payload for f in subject.frames]
-    for chunk in (subject.info.frame, 7, 1021):
-        encoded, _ = subject.bench.encode(subject.spec, subject.speech, chunk)
+    wanted = [f.payload for f in candidate.frames]
+    for chunk in (candidate.info.frame, 7, 1021):
+        encoded, _ = candidate.bench.encode(candidate.spec, candidate.speech, chunk)
         found = [f.payload for f in encoded.frames]
         if found != wanted:
             pairs = enumerate(zip(found, wanted, strict=False))
@@ -102,25 +102,25 @@ def encoder_chunks(subject: Subject) -> None:
             raise Broken(f"pushing {chunk} samples at a time changes frame {first} of {len(wanted)}")
 
 
-def decoder_chunks(subject: Subject) -> None:
+def decoder_chunks(candidate: Candidate) -> None:
     """Its output does not depend on how many slots are pushed at once."""
-    lost = frozenset(range(2, len(subject.frames), 5))
-    wanted = subject.decode(lost)
+    lost = frozenset(range(2, len(candidate.frames), 5))
+    wanted = candidate.decode(lost)
     for chunk in (1, 3):
-        _same(subject.decode(lost, chunk), wanted, f"pushing {chunk} slots at a time")
+        _same(candidate.decode(lost, chunk), wanted, f"pushing {chunk} slots at a time")
 
 
-def length(subject: Subject) -> None:
+def length(candidate: Candidate) -> None:
     """Its output, the declared delay removed, covers the whole input, and is as long whatever is lost."""
-    info, count = subject.info, len(subject.frames)
-    samples = len(subject.speech) * info.rate_out // info.rate_in
+    info, count = candidate.info, len(candidate.frames)
+    samples = len(candidate.speech) * info.rate_out // info.rate_in
     for lost in (frozenset(), frozenset({0}), frozenset({count - 1}), frozenset(range(count))):
-        output = subject.decode(lost)
+        output = candidate.decode(lost)
         try:
             trim(output, info.delay, samples)
         except NotMeasured as error:
             raise Broken(f"with {_named(lost, count)} lost, {error.reason}") from error
-        if (found := len(output)) != (due := len(subject.output)):
+        if (found := len(output)) != (due := len(candidate.output)):
             raise Broken(f"with {_named(lost, count)} lost, it returns {found} samples in place of {due}")
 
 
@@ -130,59 +130,61 @@ def _named(lost: frozenset[int], count: int) -> str:
     return f"all {count} frames"
 
 
-def no_leaks(subject: Subject) -> None:
+def no_leaks(candidate: Candidate) -> None:
     """Nothing leaks from one session into the next."""
-    subject.decode(frozenset(range(1, len(subject.frames), 2)))
-    _same(subject.decode(), subject.output, "a second session after one with losses")
-    encoded, _ = subject.bench.encode(subject.spec, subject.speech, None)
-    if [f.payload for f in encoded.frames] != [f.payload for f in subject.frames]:
+    candidate.decode(frozenset(range(1, len(candidate.frames), 2)))
+    _same(candidate.decode(), candidate.output, "a second session after one with losses")
+    encoded, _ = candidate.bench.encode(candidate.spec, candidate.speech, None)
+    if [f.payload for f in encoded.frames] != [f.payload for f in candidate.frames]:
         raise Broken("a second encoding of the same speech gives other bytes")
 
 
-def same_process(subject: Subject) -> None:
+def same_process(candidate: Candidate) -> None:
     """Another process gives the same bytes and the same samples."""
-    other = Bench(subject.bench.limits)
+    other = Bench(candidate.bench.limits)
     try:
-        encoded, _ = other.encode(subject.spec, subject.speech, None)
-        if [f.payload for f in encoded.frames] != [f.payload for f in subject.frames]:
+        encoded, _ = other.encode(candidate.spec, candidate.speech, None)
+        if [f.payload for f in encoded.frames] != [f.payload for f in candidate.frames]:
             raise Broken("a second process encodes the same speech to other bytes")
-        again, _ = other.decode(subject.spec, [Slot(f.index, f.payload) for f in subject.frames], None)
+        again, _ = other.decode(candidate.spec, [Slot(f.index, f.payload) for f in candidate.frames], None)
     finally:
         other.close()
-    _same(again, subject.output, "a second process")
+    _same(again, candidate.output, "a second process")
 
 
-def quiet_slots(subject: Subject) -> None:
+def quiet_slots(candidate: Candidate) -> None:
     """It plays `b""` (nothing was sent) and a slot that shows nothing ahead."""
-    slots = [Slot(f.index, b"" if f.index % 3 == 1 else f.payload) for f in subject.frames]
-    output, _ = subject.bench.decode(subject.spec, slots, None)
-    if len(output) != len(subject.output):
-        raise Broken(f'with every third frame b"", it returns {len(output)} samples in place of {len(subject.output)}')
+    slots = [Slot(f.index, b"" if f.index % 3 == 1 else f.payload) for f in candidate.frames]
+    output, _ = candidate.bench.decode(candidate.spec, slots, None)
+    if len(output) != len(candidate.output):
+        raise Broken(
+            f'with every third frame b"", it returns {len(output)} samples in place of {len(candidate.output)}'
+        )
 
 
-def bits(subject: Subject) -> None:
+def bits(candidate: Candidate) -> None:
     """Its declared bits a frame fit its payloads."""
-    if (declared := subject.info.frame_bits) is None:
+    if (declared := candidate.info.frame_bits) is None:
         return
     due = -(-declared // 8)
-    for frame in subject.frames:
+    for frame in candidate.frames:
         if frame.payload and len(frame.payload) != due:
             raise Broken(f"frame {frame.index} has {len(frame.payload)} bytes; {declared} bits need {due}")
 
 
-def declared_delay(subject: Subject) -> None:
+def declared_delay(candidate: Candidate) -> None:
     """Its declared delay is what is measured, within 1 ms (2 ms where only envelopes correlate)."""
     paths = [path for _, path in calibrate.clips()[:CLIPS]]
-    found = calibrate.measure(subject.spec, subject.info, paths, subject.bench)
+    found = calibrate.measure(candidate.spec, candidate.info, paths, candidate.bench)
     if found["measured_ms"] is None:
         raise Broken("no delay can be measured: neither waveforms nor envelopes of input and output correlate")
     if not found["agrees"]:
         text = f"it declares {found['declared_ms']:.2f} ms, the {found['method']} says {found['measured_ms']:.2f} ms"
-        samples = round(found["measured_ms"] * subject.info.rate_out / 1000)
+        samples = round(found["measured_ms"] * candidate.info.rate_out / 1000)
         raise Broken(f"{text}; write delay={samples} into its CodecInfo")
 
 
-CHECKS: tuple[Callable[[Subject], None], ...] = (
+CHECKS: tuple[Callable[[Candidate], None], ...] = (
     encoder_chunks,
     decoder_chunks,
     length,

@@ -2,16 +2,16 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmark import audio, pipeline
 from benchmark.bench import Bench
 from benchmark.packetise import packetise
 from benchmark.pipeline import Transmission, Trial
 from benchmark.plan import CLEAN, Condition, Work
+from benchmark.progress import Progress
 from benchmark.store import Store, digest, write_atomically
 from benchmark.suite import Suite
 from benchmark.types import SECOND, Booleans, Frame, NotMeasured, Signal
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 JUDGES = ("pesq_wb", "pesq_nb", "estoi", "stoi")  # the worst example is the lowest of the first one asked for
-
-
-class Tracker(Protocol):
-    """See `benchmark.run.Progress`."""
-
-    def track(self, title: str, total: int) -> AbstractContextManager[Callable[[], None]]: ...
 
 
 class Example(NamedTuple):
@@ -58,7 +52,7 @@ def play(work: Work, trial: Trial, bench: Bench) -> Played:
     return Played(reference, sent, pipeline.decode(work, reference, sent.playout, bench))
 
 
-def save(todo: Sequence[Work], results: "pd.DataFrame", out: Path, suite: Suite, progress: Tracker) -> None:
+def save(todo: Sequence[Work], results: "pd.DataFrame", out: Path, suite: Suite, progress: Progress) -> None:
     """Write `out`/audio: the examples' FLAC files and `index.json`, which says what each is."""
     folder = out / "audio"
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,11 +1,31 @@
-"""What a run shows while it works: bars with an estimate on a terminal, a line now and then elsewhere."""
+"""What a command shows while it works: bars with an estimate on a terminal, a line now and then elsewhere."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
 
 EVERY = 30.0  # s between two lines where nobody watches a bar
+
+
+class Progress(Protocol):
+    """Where a command says what it does."""
+
+    def warn(self, text: str) -> None: ...
+    def track(self, title: str, total: int) -> AbstractContextManager[Callable[[], None]]: ...
+
+
+class Quiet:
+    """Says warnings on the error stream, and nothing else."""
+
+    def warn(self, text: str) -> None:
+        """One line."""
+        sys.stderr.write(f"warning: {text}\n")
+
+    def track(self, title: str, total: int) -> AbstractContextManager[Callable[[], None]]:
+        """Counts for nobody."""
+        return nullcontext(lambda: None)
 
 
 class Shown:
@@ -31,24 +51,17 @@ class Shown:
 
     @contextmanager
     def _bar(self, title: str, total: int) -> Iterator[Callable[[], None]]:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich import progress
 
         columns = (
-            TextColumn("{task.description:>8}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            progress.TextColumn("{task.description:>8}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("left"),
+            progress.TimeRemainingColumn(),
         )
-        with Progress(*columns, console=self.console) as bars:
+        with progress.Progress(*columns, console=self.console) as bars:
             task = bars.add_task(title, total=total)
             yield lambda: bars.advance(task)
 

@@ -3,19 +3,18 @@
 import importlib
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from benchmark import calibrate, examples, pipeline, provenance, table, timing
 from benchmark.bench import Bench
 from benchmark.execute import check_scheduler, execute
 from benchmark.plan import Plan, Subject, Work, plan, works
+from benchmark.progress import Progress, Quiet
 from benchmark.store import digest, write_atomically
 from benchmark.suite import Suite
 from benchmark.table import Row
@@ -26,25 +25,6 @@ if TYPE_CHECKING:  # pandas costs 0.4 s, and planning errors should not wait for
 
 
 PASSING = ("started", "finished", "wall_seconds", "command", "effort", "cache")  # what two equal runs may differ in
-
-
-class Progress(Protocol):
-    """Where a run says what it does; `benchmark.progress` draws it with rich."""
-
-    def warn(self, text: str) -> None: ...
-    def track(self, title: str, total: int) -> AbstractContextManager[Callable[[], None]]: ...
-
-
-class Quiet:
-    """Says warnings on the error stream, and nothing else."""
-
-    def warn(self, text: str) -> None:
-        """One line."""
-        sys.stderr.write(f"warning: {text}\n")
-
-    def track(self, title: str, total: int) -> AbstractContextManager[Callable[[], None]]:
-        """Counts for nobody."""
-        return nullcontext(lambda: None)
 
 
 @dataclass(frozen=True, slots=True)

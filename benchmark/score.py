@@ -13,7 +13,8 @@ from benchmark.execute import execute
 from benchmark.hosts import Opened
 from benchmark.manifest import AUDIO, file_digest
 from benchmark.plan import Plan, Scorer, scorers
-from benchmark.run import Progress, Quiet, make_writable, write_record
+from benchmark.progress import Progress, Quiet
+from benchmark.run import make_writable, write_record
 from benchmark.store import digest
 from benchmark.suite import Data, Limits, Suite
 from benchmark.table import Row

@@ -1,14 +1,13 @@
 """Real-time factors, measured in a phase of their own: one codec, one call, one thread at a time, nothing cached."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
 
 from benchmark import align, audio
 from benchmark.bench import Bench
 from benchmark.codec import push_size
 from benchmark.pipeline import Trial, ratio, row_of
 from benchmark.plan import CLEAN, Work
+from benchmark.progress import Progress
 from benchmark.store import digest
 from benchmark.suite import Limits
 from benchmark.table import Row
@@ -17,13 +16,7 @@ from benchmark.types import Measured, NotMeasured, Slot
 UTTERANCES = 3  # per codec; the pooled ratio is over a few seconds of speech, after one call that warms up
 
 
-class Tracker(Protocol):
-    """See `benchmark.run.Progress`."""
-
-    def track(self, title: str, total: int) -> AbstractContextManager[Callable[[], None]]: ...
-
-
-def rows(todo: Sequence[Work], limits: Limits, progress: Tracker) -> list[Row]:
+def rows(todo: Sequence[Work], limits: Limits, progress: Progress) -> list[Row]:
     """Rows ``encode_rtf`` and ``decode_rtf`` (below 1: faster than real time) of kind ``timing``."""
     chosen = list(_first_of_each_codec(todo))
     found: list[Row] = []

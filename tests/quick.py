@@ -14,6 +14,7 @@ import soundfile
 
 from benchmark import calibrate, run
 from benchmark.bench import Bench
+from benchmark.progress import Quiet
 from benchmark.suite import Suite, load
 from tests.signals import speech_like
 
@@ -31,7 +32,7 @@ def quickly(count: int = 1) -> Iterator[None]:
         yield
 
 
-class Silent(run.Quiet):
+class Silent(Quiet):
     """Keeps the warnings."""
 
     def __init__(self) -> None:
