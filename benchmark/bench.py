@@ -34,9 +34,11 @@ class Bench:
         reply = self._call_codec(spec, "encode", signal, chunk)
         return reply.value, reply.seconds
 
-    def decode(self, spec: Spec, slots: Sequence[Slot], chunk: int | None) -> tuple[Signal, float]:
+    def decode(
+        self, spec: Spec, slots: Sequence[Slot], chunk: int | None, concealment: str = ""
+    ) -> tuple[Signal, float]:
         """The raw output, and the seconds it took. Raises NotMeasured (``codec_failed``)."""
-        reply = self._call_codec(spec, "decode", [(s.index, s.payload, s.ahead) for s in slots], chunk)
+        reply = self._call_codec(spec, "decode", [(s.index, s.payload, s.ahead) for s in slots], chunk, concealment)
         return reply.value, reply.seconds
 
     def _call_codec(self, spec: Spec, method: str, *arguments: Any) -> Reply:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -43,9 +44,14 @@ class Candidate:
         payloads = [None if f.index in lost else f.payload for f in self.frames]
         return [Slot(i, p, tuple(payloads[i + 1 : i + 4])) for i, p in enumerate(payloads)]
 
-    def decode(self, lost: frozenset[int] = frozenset(), chunk: int | None = None) -> Signal:
-        """The raw output with these frames lost."""
-        return self.bench.decode(self.spec, self.slots(lost), chunk)[0]
+    def decode(self, lost: frozenset[int] = frozenset(), chunk: int | None = None, concealment: str = "") -> Signal:
+        """The raw output with these frames lost, concealed by one of the codec's strategies ("": by its default)."""
+        return self.bench.decode(self.spec, self.slots(lost), chunk, concealment)[0]
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Every loss strategy; "" alone for a codec that has none to choose from."""
+        return tuple(self.info.concealments) or ("",)
 
 
 def check_codec(text: str, limits: Limits | None = None) -> list[Verdict]:
@@ -105,29 +111,43 @@ def encoder_chunks(candidate: Candidate) -> None:
 def decoder_chunks(candidate: Candidate) -> None:
     """Its output does not depend on how many slots are pushed at once."""
     lost = frozenset(range(2, len(candidate.frames), 5))
-    wanted = candidate.decode(lost)
-    for chunk in (1, 3):
-        _same(candidate.decode(lost, chunk), wanted, f"pushing {chunk} slots at a time")
+    for name in candidate.strategies:
+        wanted = candidate.decode(lost, None, name)
+        for chunk in (1, 3):
+            found = candidate.decode(lost, chunk, name)
+            _same(found, wanted, f"pushing {chunk} slots at a time{_under(name)}")
 
 
 def length(candidate: Candidate) -> None:
     """Its output, the declared delay removed, covers the whole input, and is as long whatever is lost."""
     info, count = candidate.info, len(candidate.frames)
     samples = len(candidate.speech) * info.rate_out // info.rate_in
-    for lost in (frozenset(), frozenset({0}), frozenset({count - 1}), frozenset(range(count))):
-        output = candidate.decode(lost)
+    patterns = (frozenset[int](), frozenset({0}), frozenset({count - 1}), frozenset(range(count)))
+    for name, lost in product(candidate.strategies, patterns):
+        output = candidate.decode(lost, None, name)
+        what = f"with {_named(lost, count)} lost{_under(name)}"
         try:
             trim(output, info.delay, samples)
         except NotMeasured as error:
-            raise Broken(f"with {_named(lost, count)} lost, {error.reason}") from error
+            raise Broken(f"{what}, {error.reason}") from error
         if (found := len(output)) != (due := len(candidate.output)):
-            raise Broken(f"with {_named(lost, count)} lost, it returns {found} samples in place of {due}")
+            raise Broken(f"{what}, it returns {found} samples in place of {due}")
 
 
 def _named(lost: frozenset[int], count: int) -> str:
     if len(lost) <= 1:
         return f"frame {min(lost)}" if lost else "nothing"
     return f"all {count} frames"
+
+
+def _under(name: str) -> str:
+    return f", strategy {name}" if name else ""
+
+
+def strategies(candidate: Candidate) -> None:
+    """Where nothing is lost, every loss strategy gives the same samples."""
+    for name in candidate.info.concealments:
+        _same(candidate.decode(concealment=name), candidate.output, f"with nothing lost, strategy {name}")
 
 
 def no_leaks(candidate: Candidate) -> None:
@@ -188,6 +208,7 @@ CHECKS: tuple[Callable[[Candidate], None], ...] = (
     encoder_chunks,
     decoder_chunks,
     length,
+    strategies,
     no_leaks,
     same_process,
     quiet_slots,

@@ -44,18 +44,27 @@ def encode(codec: Codec, signal: Signal, chunk: int | None = None) -> list[Frame
 
 def frame_of(info: CodecInfo, index: int, payload: bytes) -> Frame:
     """Frame number `index` of a codec, with its exact bits and its place on the time axis, ns."""
-    start, end = (i * info.frame * SECOND // info.rate_in for i in (index, index + 1))
+    last = (index // info.group + 1) * info.group * info.frame + info.lookahead  # sample its group waits for
+    samples = (index * info.frame, (index + 1) * info.frame, last)
+    start, end, ready = (n * SECOND // info.rate_in for n in samples)
     bits = 8 * len(payload) if info.frame_bits is None or not payload else info.frame_bits
-    return Frame(index, payload, bits, start, end - start)
+    return Frame(index, payload, bits, start, end - start, ready)
 
 
-def decode(codec: Codec, slots: Sequence[Slot], chunk: int | None = None) -> Signal:
+def decode(codec: Codec, slots: Sequence[Slot], chunk: int | None = None, concealment: str = "") -> Signal:
     """Decode `slots`, `chunk` at a time (default: all at once); the raw output, delay included, shape (m,).
+
+    Args:
+        codec: makes the decoder.
+        slots: one per frame.
+        chunk: slots pushed at a time.
+        concealment: one of the codec's loss strategies; "": its default, or the only way it has.
 
     Raises:
         NotMeasured: ``codec_failed`` when the output is not a finite one-dimensional float signal.
     """
-    decoder = codec.decoder()
+    # Codec.decoder takes nothing where a codec has no strategies, hence no argument in the protocol.
+    decoder: Decoder = codec.decoder(concealment) if concealment else codec.decoder()  # type: ignore[call-arg]
     step = chunk or max(len(slots), 1)
     parts = [decoder.push(slots[start : start + step]) for start in range(0, len(slots), step)]
     parts.append(decoder.flush())

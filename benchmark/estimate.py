@@ -7,12 +7,13 @@ from statistics import mean
 
 from benchmark import pipeline
 from benchmark.bench import Bench
-from benchmark.plan import Plan, plan, works
+from benchmark.plan import Plan, check_strategies, plan, strategies, works
 from benchmark.run import Options, make_writable
 from benchmark.suite import Data, Suite
 from benchmark.types import NotMeasured, Unavailable
 
 ROW_BYTES = 330  # of a score in the store and in the table, measured on runs of the shipped suites
+LINK_ROWS = 11  # facts of the link that every trial has
 AUDIO_BYTES = 20_000  # of FLAC per second of speech at 16 kHz, as on read speech
 
 
@@ -26,13 +27,15 @@ def estimate(suite: Suite, options: Options) -> str:
     make_writable(options.out)
     utterances = [u for dataset in planned.datasets for u in dataset.utterances]
     seconds = [_seconds(u.path) for u in utterances]
-    conditions = len(planned.conditions) * len(suite.seeds)
-    trials = len(planned.subjects) * len(utterances) * conditions
-    costs, skipped = _costs(suite, planned, options)
-    hours = sum(costs) * sum(seconds) * conditions / options.workers / 3600
-    values = 8 + sum(len(s.names) for s in planned.scorers)
-    played = 0 if suite.save_audio == "none" else 4 * len(costs) * mean(seconds or [0])
-    played = sum(seconds) * len(costs) * (conditions + 1) if suite.save_audio == "all" else played
+    conditions = len(planned.conditions) * len(planned.schemes) * len(suite.seeds)
+    costs, heard, skipped = _costs(suite, planned, options)
+    variants = sum(heard) + len(skipped)  # a codec with a choice of loss strategies goes through each
+    trials = variants * len(utterances) * conditions
+    hours = sum(costs) * sum(seconds) * len(suite.seeds) / options.workers / 3600
+    values = LINK_ROWS + sum(len(s.names) for s in planned.scorers)
+    schemes = len(planned.schemes)
+    played = 0 if suite.save_audio == "none" else (2 * sum(heard) * schemes + 2 * len(costs)) * mean(seconds or [0])
+    played = sum(seconds) * sum(heard) * (conditions + 1) if suite.save_audio == "all" else played
     disk = trials * values * ROW_BYTES + played * AUDIO_BYTES
     lines = [
         f"{suite.name}: {len(planned.subjects)} codecs x {conditions} conditions x {len(utterances)} utterances",
@@ -57,11 +60,14 @@ def _duration(hours: float) -> str:
     return f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes"
 
 
-def _costs(suite: Suite, planned: Plan, options: Options) -> tuple[list[float], list[str]]:
-    """Seconds of work per second of speech and condition, for each codec that runs; and why others do not."""
+def _costs(suite: Suite, planned: Plan, options: Options) -> tuple[list[float], list[int], list[str]]:
+    """For each codec that runs, seconds of work per second of speech and seed, and how many strategies it goes through.
+
+    And for each that does not, why.
+    """
     sample = replace(suite, data=Data(limit=1), seeds=suite.seeds[:1])  # of the shipped corpus
     planned = replace(planned, datasets=plan(sample, options.data_root).datasets)
-    costs, skipped, bench = [], [], Bench(suite.limits)
+    costs, infos, skipped, bench = [], [], [], Bench(suite.limits)
     try:
         with tempfile.TemporaryDirectory() as folder:
             for work in works(sample, planned, Path(folder)):
@@ -76,7 +82,9 @@ def _costs(suite: Suite, planned: Plan, options: Options) -> tuple[list[float], 
                 subject = replace(work.subject, info=info, delay=info.delay, identity=str(work.subject.spec))
                 outcome = pipeline.run(replace(work, subject=subject), bench)
                 spent = outcome.codec_seconds + outcome.metric_seconds
-                costs.append(spent / len(work.conditions) / _seconds(work.utterance.path))
+                costs.append(spent / _seconds(work.utterance.path))
+                infos.append(info)
     finally:
         bench.close()
-    return costs, skipped
+    check_strategies(suite.concealment, infos)
+    return costs, [len(strategies(info, suite.concealment)) for info in infos], skipped

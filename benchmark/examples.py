@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmark import audio, pipeline
 from benchmark.bench import Bench
-from benchmark.packetise import packetise
 from benchmark.pipeline import Transmission, Trial
 from benchmark.plan import CLEAN, Condition, Work
+from benchmark.playout import spans
 from benchmark.progress import Progress
 from benchmark.store import Store, digest, write_atomically
 from benchmark.suite import Suite
-from benchmark.types import SECOND, Booleans, Frame, NotMeasured, Signal
+from benchmark.types import NotMeasured, Signal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,14 +42,14 @@ def play(work: Work, trial: Trial, bench: Bench) -> Played:
     """Decode one trial from its stored (or anew encoded) frames.
 
     Raises:
-        NotMeasured: as the input or the codec failed.
+        NotMeasured: as the input or the codec failed, or the scheme cannot carry the frames.
     """
     if work.subject.status != "ok":
         raise NotMeasured(work.subject.status, work.subject.reason)
     reference = audio.read(work.utterance.path)
     encoded = pipeline.frames_of(work, reference, Store(work.cache), pipeline.key_of_frames(work), bench)
-    sent = pipeline.transmit(encoded, packetise(encoded.frames, work.settings.header), trial, work)
-    return Played(reference, sent, pipeline.decode(work, reference, sent.playout, bench))
+    sent = pipeline.transmit(encoded, pipeline.stream_of(work, encoded, trial.scheme), trial, work)
+    return Played(reference, sent, pipeline.decode(work, reference, sent.playout.slots, trial.concealment, bench))
 
 
 def save(todo: Sequence[Work], results: "pd.DataFrame", out: Path, suite: Suite, progress: Progress) -> None:
@@ -73,14 +73,17 @@ def save(todo: Sequence[Work], results: "pd.DataFrame", out: Path, suite: Suite,
 
 
 def choose(todo: Sequence[Work], results: "pd.DataFrame") -> list[Example]:
-    """The first utterance under a middling loss, the same for every codec; and each codec's worst lossy trial."""
+    """The first utterance under a middling loss, the same for every codec; and each codec's worst lossy trial.
+
+    Of the first, every protection and loss strategy is heard.
+    """
     usable = [work for work in todo if work.subject.status == "ok"]
     if not usable:
         return []
     lossy = [c for c in usable[0].conditions if c.loss != 0]
     shown = _middling(lossy) if lossy else usable[0].conditions[0]
-    first = usable[0].utterance.id
-    found = [Example(w, _trial(w, shown), "chosen") for w in usable if w.utterance.id == first]
+    first = [work for work in usable if work.utterance.id == usable[0].utterance.id]
+    found = [Example(w, t, "chosen") for w in first for t in _trials(w, shown, w.settings.seeds[0])]
     return found + _worst(usable, lossy or list(usable[0].conditions), results)
 
 
@@ -100,7 +103,10 @@ def _worst(usable: Sequence[Work], conditions: Sequence[Condition], results: "pd
     found = []
     for _, row in rows.sort_values("value", kind="stable").drop_duplicates("codec").iterrows():
         work = works[row["codec"], row["utterance"]]
-        found.append(Example(work, _trial(work, by_text[row["channel"]], int(row["seed"])), "worst"))
+        same = _trials(work, by_text[row["channel"]], int(row["seed"]))
+        wanted = (row["protection"], row["concealment"])
+        trial = next(t for t in same if (t.scheme.text, t.concealment) == wanted)
+        found.append(Example(work, trial, "worst"))
     return found
 
 
@@ -111,22 +117,27 @@ def _everything(todo: Iterable[Work]) -> Iterable[Example]:
                 yield Example(work, trial, "all")
 
 
-def _trial(work: Work, condition: Condition, seed: int | None = None) -> Trial:
-    wanted = work.settings.seeds[0] if seed is None else seed
+def _trials(work: Work, condition: Condition, seed: int) -> list[Trial]:
     trials = pipeline.trials_of(work, pipeline.key_of_frames(work))
-    return next(t for t in trials if t.condition == condition and t.seed == wanted)
+    return [t for t in trials if t.condition == condition and t.seed == seed]
 
 
-def _scores(results: "pd.DataFrame", trials: Iterable[Trial]) -> dict[tuple[str, str, str, int], dict[str, float]]:
-    """Values of the metrics by (codec, utterance, channel, seed), for the channels of `trials` and the clean one."""
+def _place(work: Work, trial: Trial) -> tuple[str, ...]:
+    """The columns of a table that tell a trial from others."""
+    subject, utterance = work.subject.label, work.utterance.id
+    return subject, utterance, trial.condition.text, trial.scheme.text, trial.concealment, str(trial.seed)
+
+
+def _scores(results: "pd.DataFrame", trials: Iterable[Trial]) -> dict[tuple[str, ...], dict[str, float]]:
+    """Values of the metrics by `_place`, for the channels of `trials` and the clean one."""
     channels = {t.condition.text for t in trials} | {"clean"}
     rows = results[
         (results["status"] == "ok") & (results["scorer"] != pipeline.LINK) & results["channel"].isin(channels)
     ]
-    found: dict[tuple[str, str, str, int], dict[str, float]] = {}
-    columns = ["codec", "utterance", "channel", "seed", "name", "value"]
-    for codec, utterance, channel, seed, name, value in rows[columns].itertuples(index=False):
-        found.setdefault((codec, utterance, channel, int(seed)), {})[name] = float(value)
+    found: dict[tuple[str, ...], dict[str, float]] = {}
+    columns = ["codec", "utterance", "channel", "protection", "concealment", "seed", "name", "value"]
+    for *place, name, value in rows[columns].itertuples(index=False):
+        found.setdefault(tuple(map(str, place)), {})[name] = float(value)
     return found
 
 
@@ -134,7 +145,8 @@ def _save(example: Example, folder: Path, scores: Any, bench: Bench) -> dict[str
     work, trial = example.work, example.trial
     try:
         played = play(work, trial, bench)
-        loss_free = play(work, Trial(CLEAN, trial.seed, ""), bench)
+        clean = trial._replace(condition=CLEAN, key="")
+        loss_free = play(work, clean, bench)
     except NotMeasured:
         return None  # its rows say why
     info = work.subject.info
@@ -149,7 +161,6 @@ def _save(example: Example, folder: Path, scores: Any, bench: Bench) -> dict[str
     audio.write(folder / files["clean"], loss_free.degraded, info.rate_out)
     audio.write(folder / files["degraded"], played.degraded, info.rate_out)
     frames, playout = played.sent.encoded.frames, played.sent.playout
-    place = (work.subject.label, work.utterance.id)
     return {
         "utterance": work.utterance.id,
         "speaker": work.utterance.speaker,
@@ -157,23 +168,13 @@ def _save(example: Example, folder: Path, scores: Any, bench: Bench) -> dict[str
         "why": example.why,
         "codec": work.subject.label,
         "channel": trial.condition.text,
+        "protection": trial.scheme.text,
+        "concealment": trial.concealment,
         "seed": trial.seed,
         **{kind: f"audio/{file}" for kind, file in files.items()},
         "lost": spans(frames, playout.lost),
         "late": spans(frames, playout.late),
-        "values": scores.get((*place, trial.condition.text, trial.seed), {}),
-        "clean_values": scores.get((*place, "clean", trial.seed), {}),
+        "values": scores.get(_place(work, trial), {}),
+        "clean_values": scores.get(_place(work, clean), {}),
         "key": pipeline.score_keys(work, trial)[0][1],
     }
-
-
-def spans(frames: Sequence[Frame], missing: Booleans) -> list[list[float]]:
-    """Runs of missing frames as [start, end] in seconds of media time."""
-    found: list[list[float]] = []
-    for frame, gone in zip(frames, missing, strict=True):
-        start, end = frame.start / SECOND, (frame.start + frame.duration) / SECOND
-        if gone and found and abs(found[-1][1] - start) < 1e-6:
-            found[-1][1] = round(end, 6)
-        elif gone:
-            found.append([round(start, 6), round(end, 6)])
-    return found

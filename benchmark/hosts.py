@@ -44,8 +44,8 @@ class CodecHost:
             raise NotMeasured("codec_failed", f"codec.info is a {type(info).__name__}, not a CodecInfo")
         if wrong := list(_wrong_facts(info)):
             raise NotMeasured("codec_failed", f"codec.info has {', '.join(wrong)}")
-        if min(info.rate_in, info.rate_out, info.frame) <= 0 or not 4000 <= info.rate_in <= 192_000:
-            text = f"rate_in={info.rate_in}, rate_out={info.rate_out}, frame={info.frame}"
+        if min(info.rate_in, info.rate_out, info.frame, info.group) <= 0 or not 4000 <= info.rate_in <= 192_000:
+            text = f"rate_in={info.rate_in}, rate_out={info.rate_out}, frame={info.frame}, group={info.group}"
             raise NotMeasured("codec_failed", f"codec.info makes no sense: {text}")
         return info
 
@@ -58,23 +58,28 @@ class CodecHost:
         carries: Callable[[bytes], bool] | None = getattr(self.codec, "carries_fec", None)
         return Encoded(frames, None if carries is None else sum(bool(carries(f.payload)) for f in frames if f.payload))
 
-    def decode(self, parts: Sequence[tuple[Any, ...]], chunk: int | None) -> Signal:
+    def decode(self, parts: Sequence[tuple[Any, ...]], chunk: int | None, concealment: str = "") -> Signal:
         """See `benchmark.codec.decode`; the slots come in parts, which cross the pipe three times as fast."""
         slots = [Slot(*part) for part in parts]
-        return self.run(codec.decode, self.codec, slots, chunk)  # type: ignore[no-any-return]  # as above
+        return self.run(codec.decode, self.codec, slots, chunk, concealment)  # type: ignore[no-any-return]  # as above
 
 
 def _wrong_facts(info: CodecInfo) -> Iterator[str]:
     """The facts of a type that would fail later, far from its cause."""
-    for name in ("rate_in", "rate_out", "frame", "delay", "lookahead", "frame_bits"):
+    for name in ("rate_in", "rate_out", "frame", "delay", "lookahead", "frame_bits", "group", "token_bits"):
         value = getattr(info, name)
-        if type(value) is not int and not (name == "frame_bits" and value is None):
+        if type(value) is not int and not (name in ("frame_bits", "token_bits") and value is None):
             yield f"{name}={value!r}, which is not an int"
     if type(info.streaming) is not bool:
         yield f"streaming={info.streaming!r}, which is not a bool"
     texts = [*info.identity, *info.identity.values()] if isinstance(info.identity, Mapping) else [None]
     if not all(isinstance(text, str) for text in texts):
         yield f"identity={info.identity!r}, which is not text by text"
+    waits = info.concealments.items() if isinstance(info.concealments, Mapping) else [(None, None)]
+    if not all(isinstance(name, str) and type(frames) is int and frames >= 0 for name, frames in waits):
+        yield f"concealments={info.concealments!r}, which is not a whole number of frames by name"
+    elif taken := [name for name in ("", "default", "all", "codec") if name in info.concealments]:
+        yield f"concealments with the name {taken[0]!r}, which a suite uses for something else"
 
 
 def _here(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from benchmark import manifest, registry, suite
 from benchmark.bench import Bench
@@ -11,11 +12,12 @@ from benchmark.types import NotMeasured, Spec, Unavailable, UserError
 
 
 def lines(kind: str) -> Iterator[str]:
-    """One line per item of a kind: codecs, metrics, channels, suites or data."""
+    """One line per item of a kind: codecs, metrics, channels, protections, suites or data."""
     listings: dict[str, Callable[[], Iterator[Sequence[str]]]] = {
         "codecs": _codecs,
         "metrics": _metrics,
-        "channels": _channels,
+        "channels": partial(_components, "channel"),
+        "protections": partial(_components, "protection"),
         "suites": _suites,
         "data": _data,
     }
@@ -53,15 +55,16 @@ def _metrics() -> Iterator[Sequence[str]]:
         yield name, info.unit, f"better: {info.better}", rate, info.source
 
 
-def _channels() -> Iterator[Sequence[str]]:
-    for name in registry.names("channel"):
-        yield name, _parameters("channel", name), _first_line("channel", name)
+def _components(kind: str) -> Iterator[Sequence[str]]:
+    for name in registry.names(kind):
+        yield name, _parameters(kind, name), _first_line(kind, name)
 
 
 def _suites() -> Iterator[Sequence[str]]:
     for name in suite.shipped():
         loaded = suite.load(name)
-        size = f"{len(loaded.codecs)} codecs x {len(loaded.channels)} conditions x {len(loaded.seeds)} seeds"
+        conditions = len(loaded.channels) * len(loaded.protection)
+        size = f"{len(loaded.codecs)} codecs x {conditions} conditions x {len(loaded.seeds)} seeds"
         yield name, size, loaded.title
 
 

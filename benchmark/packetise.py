@@ -1,8 +1,10 @@
-"""Frames into packets: how many a packet carries, when it is sent, and the headers it pays for on the wire."""
+"""Frames into packets: what a protection plans, what of that is sent, and how long a receiver holds it back."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from benchmark.types import Frame, Packet
+from benchmark.playout import hold
+from benchmark.types import Frame, Packet, Protection
 
 HEADERS = {  # bytes per packet, fixed headers without options: IPv4 20, IPv6 40, UDP 8, RTP 12
     "none": 0,
@@ -11,15 +13,18 @@ HEADERS = {  # bytes per packet, fixed headers without options: IPv4 20, IPv6 40
 }
 
 
-def packetise(frames: Sequence[Frame], header: str, bundle: int = 1) -> list[Packet]:
-    """Put `bundle` consecutive frames into each packet, sent when the last one's input has been captured.
+class Stream(NamedTuple):
+    """The packets that are sent, in order; `hold` is `benchmark.playout.hold` of all that were planned, ns."""
 
-    A packet of empty frames only (discontinuous transmission) is not sent, and keeps its sequence number.
+    packets: list[Packet]
+    hold: int
+
+
+def packetise(frames: Sequence[Frame], protection: Protection, group: int, header: str) -> Stream:
+    """Plan the packets; one that would carry nothing (discontinuous transmission) is not sent, and keeps its number.
+
+    Raises:
+        NotMeasured: ``not_applicable`` where the protection's format cannot carry these frames.
     """
-    packets = []
-    for seq, first in enumerate(range(0, len(frames), bundle)):
-        group = tuple(frames[first : first + bundle])
-        if any(frame.payload for frame in group):
-            sent = group[-1].start + group[-1].duration
-            packets.append(Packet(seq, sent, group, header_bytes=HEADERS[header]))
-    return packets
+    planned = protection.packets(frames, group, HEADERS[header])
+    return Stream([packet for packet in planned if packet.payload_bytes], hold(frames, planned))

@@ -13,9 +13,22 @@ from benchmark.align import resampler
 from benchmark.fingerprint import module_fingerprint
 from benchmark.store import digest
 from benchmark.suite import Suite
-from benchmark.types import Channel, CodecInfo, Mode, Scalar, Spec, Status, UserError, Utterance, ValueInfo
+from benchmark.types import (
+    Channel,
+    CodecInfo,
+    Mode,
+    Protection,
+    Scalar,
+    Spec,
+    Status,
+    UserError,
+    Utterance,
+    ValueInfo,
+)
 
 HARNESS = ("benchmark.codec", "benchmark.packetise", "benchmark.playout", "benchmark.align", "benchmark.seeds")
+
+OWN = "codec"  # the concealment of a codec that has no strategies to choose from
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,21 @@ def _channel(name: str, params: tuple[tuple[str, Scalar], ...]) -> Channel:
 
 
 CLEAN = Condition("clean", Spec("clean"), "", "clean", 0.0, None)  # for what is timed or heard without loss
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A protection of packets, `text` and `spec` as the user wrote it; `identity` is a digest of it and of its code."""
+
+    text: str
+    spec: Spec
+    identity: str
+    title: str
+
+    def protection(self) -> Protection:
+        """The protection itself."""
+        protection: Protection = registry.make("protection", self.spec)
+        return protection
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +106,24 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all trials of a run share; `buffer` is in ns."""
+    """What all trials of a run share; `buffer` is in ns, `concealment` as the suite has it."""
 
     mode: Mode
     buffer: int
     header: str
     seeds: tuple[int, ...]
+    concealment: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a worker does at a time: one utterance through one codec, under all conditions, with all scorers."""
+    """What a worker does at a time: one utterance through one codec, in all conditions and schemes, for all scorers."""
 
     subject: Subject
     utterance: Utterance
     dataset: str
     conditions: tuple[Condition, ...]
+    schemes: tuple[Scheme, ...]
     scorers: tuple[Scorer, ...]
     settings: Settings
     cache: Path
@@ -101,7 +131,8 @@ class Work:
 
 def settings(suite: Suite) -> Settings:
     """The trial settings of a suite."""
-    return Settings(suite.mode, round(suite.playout.buffer_ms * 1e6), suite.header, suite.seeds)
+    buffer = round(suite.playout.buffer_ms * 1e6)
+    return Settings(suite.mode, buffer, suite.header, suite.seeds, suite.concealment)
 
 
 @cache
@@ -134,6 +165,26 @@ def _condition(text: str, folders: Sequence[Path]) -> Condition:
         raise UserError(f"channel {text!r}: {error}") from error
     identity = digest("channel", spec.name, hashed, module_fingerprint(module))
     return Condition(text, resolved, identity, channel.title, channel.loss, channel.burst_ratio)
+
+
+def schemes(suite: Suite) -> tuple[Scheme, ...]:
+    """Resolve the suite's protections.
+
+    Raises:
+        UserError: for an unknown protection or parameter, or one that is refused.
+    """
+    return tuple(_scheme(text) for text in suite.protection)
+
+
+def _scheme(text: str) -> Scheme:
+    spec = registry.parse(text)
+    try:
+        protection: Protection = registry.make("protection", spec)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"protection {text!r}: {error}") from error
+    module, _ = registry.locate("protection", spec.name)
+    identity = digest("protection", spec.name, dict(spec.params), module_fingerprint(module))
+    return Scheme(text, spec, identity, protection.title)
 
 
 def scorers(suite: Suite) -> tuple[Scorer, ...]:
@@ -187,15 +238,43 @@ def subjects(suite: Suite) -> list[Subject]:
 
 def codec_identity(subject: Subject, info: CodecInfo) -> str:
     """A digest of all that decides a codec's output."""
-    facts = [info.rate_in, info.rate_out, info.frame, info.delay, info.lookahead, info.streaming, info.frame_bits]
-    return digest("codec", str(subject.spec), subject.fingerprint, facts, dict(info.identity), harness())
+    facts = (info.rate_in, info.rate_out, info.frame, info.delay, info.lookahead, info.streaming, info.frame_bits)
+    grouped = (info.group, dict(info.concealments))
+    return digest("codec", str(subject.spec), subject.fingerprint, facts, grouped, dict(info.identity), harness())
+
+
+def strategies(info: CodecInfo | None, asked: Sequence[str]) -> tuple[str, ...]:
+    """The loss strategies, of those `asked`, that a codec is run with; `OWN` alone where it has none to choose from.
+
+    ``default`` asks for its first one, ``all`` for every one. Where it has none of those asked it runs with its first.
+    """
+    if info is None or not info.concealments:
+        return (OWN,)
+    known = list(info.concealments)
+    short = {"default": known[:1], "all": known}
+    found = dict.fromkeys(name for word in asked for name in short.get(word, [word] if word in known else []))
+    return tuple(found) or (known[0],)
+
+
+def check_strategies(asked: Sequence[str], infos: Iterable[CodecInfo | None]) -> None:
+    """Raise UserError for a strategy that no codec of the run knows, though there are some that have any."""
+    known = {name for info in infos if info is not None for name in info.concealments}
+    for name in asked:
+        if known and name not in known | {"default", "all"}:
+            hint = registry.nearest(name, known | {"default", "all"})
+            raise UserError(f"concealment: no codec of this run has a loss strategy {name!r}. {hint}")
 
 
 def works(suite: Suite, plan: "Plan", cache: Path) -> list[Work]:
-    """All works, codec by codec."""
+    """All works, codec by codec.
+
+    Raises:
+        UserError: for a loss strategy that no codec of the run knows.
+    """
+    check_strategies(suite.concealment, [subject.info for subject in plan.subjects])
     common = settings(suite)
     return [
-        Work(subject, utterance, dataset.name, plan.conditions, plan.scorers, common, cache)
+        Work(subject, utterance, dataset.name, plan.conditions, plan.schemes, plan.scorers, common, cache)
         for subject in plan.subjects
         for dataset in plan.datasets
         for utterance in dataset.utterances
@@ -208,6 +287,7 @@ class Plan:
 
     datasets: tuple[manifest.Dataset, ...]
     conditions: tuple[Condition, ...]
+    schemes: tuple[Scheme, ...]
     scorers: tuple[Scorer, ...]
     subjects: tuple[Subject, ...]
 
@@ -224,7 +304,7 @@ def plan(suite: Suite, data_root: Path) -> Plan:
     if twice := _twice([u.id for d in datasets for u in d.utterances]):
         raise UserError(f"The id {twice!r} stands in two manifests; ids must be unique over all of a run.")
     folders = [folder for dataset in datasets for folder in dataset.folders] + [data_root, Path.cwd()]
-    return Plan(datasets, conditions(suite, folders), scorers(suite), tuple(subjects(suite)))
+    return Plan(datasets, conditions(suite, folders), schemes(suite), scorers(suite), tuple(subjects(suite)))
 
 
 def _twice(ids: Sequence[str]) -> str | None:

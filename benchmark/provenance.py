@@ -75,6 +75,8 @@ def _must_match(suite: Suite, plan: Plan) -> dict[str, Any]:
             }
             for c in plan.conditions
         ],
+        "protections": [{"protection": s.text, "title": s.title, "identity": s.identity} for s in plan.schemes],
+        "concealment": list(suite.concealment),
         "scorers": {
             f"{s.spec}@{s.rate or 'scoring rate'}": {
                 "versions": dict(s.versions),
@@ -102,7 +104,9 @@ def _codec(subject: Subject) -> dict[str, Any]:
         "rate_out": info.rate_out,
         "frame_ms": 1000 * info.frame / info.rate_in,
         "lookahead_ms": 1000 * info.lookahead / info.rate_in,
+        "group": info.group,
         "streaming": info.streaming,
+        "concealments": {name: 1000 * n * info.frame / info.rate_in for name, n in info.concealments.items()},
         "delay": {k: v for k, v in subject.measured.items() if k != "samples"},
         "identity": dict(info.identity),
     }

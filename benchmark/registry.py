@@ -23,6 +23,7 @@ from benchmark.types import Scalar, Spec, UserError, ValueInfo
 PACKAGES = {
     "codec": "baselines",
     "channel": "benchmark.channels",
+    "protection": "benchmark.protection",
     "metric": "benchmark.metrics",
     "task": "tasks",
 }

@@ -11,7 +11,8 @@ import numpy as np
 from benchmark import audio, calibrate, examples, pipeline, suite, table
 from benchmark.bench import Bench
 from benchmark.pipeline import Trial
-from benchmark.plan import Work, plan, works
+from benchmark.plan import OWN, Work, plan, works
+from benchmark.playout import spans
 from benchmark.types import LOST, SECOND, NotMeasured, Signal, UserError
 
 SHORTEST_KEY = 6  # characters of a key
@@ -40,7 +41,7 @@ def _row(folder: Path, key: str) -> dict[str, str]:
         raise UserError(f"The key {key!r} is too short; give {SHORTEST_KEY} characters or more.")
     results = table.read(folder)
     rows = results[results["key"].str.startswith(key) & (results["kind"] == "value")]
-    trials = rows.drop_duplicates(["codec", "channel", "seed", "utterance"])
+    trials = rows.drop_duplicates(["codec", "channel", "protection", "concealment", "seed", "utterance"])
     if not len(trials):
         raise UserError(f"{folder} has no row with a key that starts with {key!r}; the report and the table show keys.")
     if len(trials) > 1:
@@ -66,11 +67,14 @@ def _work(folder: Path, row: dict[str, str], cache: Path, data_root: Path) -> tu
 
 
 def _is(trial: Trial, row: dict[str, str]) -> bool:
-    return trial.condition.text == row["channel"] and trial.seed == int(row["seed"])
+    place = (trial.condition.text, trial.scheme.text, trial.concealment, trial.seed)
+    return place == (row["channel"], row["protection"], row["concealment"], int(row["seed"]))
 
 
 def _stages(work: Work, trial: Trial, output: Path, bench: Bench) -> Iterator[str]:
-    yield f"trial     {work.subject.label} ({work.subject.spec}), {trial.condition.title}, seed {trial.seed}"
+    heard = [trial.scheme.title, "" if trial.concealment == OWN else f"losses: {trial.concealment}"]
+    facts = ", ".join(filter(None, [trial.condition.title, *heard, f"seed {trial.seed}"]))
+    yield f"trial     {work.subject.label} ({work.subject.spec}), {facts}"
     played = examples.play(work, trial, bench)
     reference, sent = played.reference, played.sent
     seconds = len(reference.signal) / reference.rate
@@ -79,8 +83,8 @@ def _stages(work: Work, trial: Trial, output: Path, bench: Bench) -> Iterator[st
     bits = sum(f.bits for f in frames)
     yield f"encode    {len(frames)} frames, {bits} bits, {bits / (len(frames) * frames[0].duration / SECOND):.0f} bit/s"
     lost = int((sent.fate.delays == LOST).sum())
-    yield f"channel   {len(sent.packets)} packets, {lost} lost, {int(sent.playout.late.sum())} frames late"
-    missing = examples.spans(frames, sent.playout.lost | sent.playout.late)
+    yield f"channel   {len(sent.stream.packets)} packets, {lost} lost, {int(sent.playout.late.sum())} frames late"
+    missing = spans(frames, sent.missing)
     yield "holes     " + (", ".join(f"{start:.3f}-{end:.3f} s" for start, end in missing) or "none")
     info = work.subject.info
     assert info is not None

@@ -50,7 +50,9 @@ class Limits:
 class Suite:
     """Everything that decides what is computed.
 
-    `codecs` maps labels to specs; `channels`, `metrics` and `seeds` span the grid with them.
+    `codecs` maps labels to specs; `channels`, `protection`, `concealment`, `metrics` and `seeds` span the grid with
+    them. `concealment` holds names of loss strategies, ``default`` and ``all`` among them (see
+    `benchmark.plan.strategies`).
     """
 
     name: str = "suite"
@@ -58,6 +60,8 @@ class Suite:
     data: Data = field(default_factory=Data)
     codecs: Mapping[str, str] = field(default_factory=dict)
     channels: tuple[str, ...] = ("clean",)
+    protection: tuple[str, ...] = ("none",)
+    concealment: tuple[str, ...] = ("default",)
     playout: Buffer = field(default_factory=Buffer)
     header: str = "ipv4_udp_rtp"
     metrics: tuple[str, ...] = ("pesq_wb", "stoi")
@@ -137,17 +141,18 @@ def _set(raw: dict[str, Any], path: str, value: Any) -> None:
 
 
 def _normal(raw: dict[str, Any]) -> dict[str, Any]:
-    """Expand the short forms: a list of codecs names itself, channel entries with lists become a grid."""
+    """Expand the short forms: a list of codecs names itself, entries of channels with lists become a grid."""
     raw = dict(raw)
     if isinstance(raw.get("codecs"), list):
         raw["codecs"] = {_text("codecs", c): c for c in raw["codecs"]}
-    if "channels" in raw:
-        listed = raw["channels"] if isinstance(raw["channels"], list) else [raw["channels"]]
-        raw["channels"] = list(dict.fromkeys(c for entry in listed for c in _conditions(entry)))
+    for key in ("channels", "protection"):
+        if key in raw:
+            listed = raw[key] if isinstance(raw[key], list) else [raw[key]]
+            raw[key] = list(dict.fromkeys(text for entry in listed for text in _components(key, entry)))
     data = raw.get("data")
     if isinstance(data, dict) and isinstance(data.get("manifest"), str):
         raw["data"] = {**data, "manifest": [data["manifest"]]}
-    for key in ("metrics", "seeds"):
+    for key in ("metrics", "seeds", "concealment"):
         if key in raw:
             listed = raw[key] if isinstance(raw[key], list) else [raw[key]]
             raw[key] = list({repr(value): value for value in listed}.values())
@@ -160,24 +165,25 @@ def _text(key: str, value: Any) -> str:
     return value
 
 
-def _conditions(entry: Any) -> list[str]:
+def _components(key: str, entry: Any) -> list[str]:
     if isinstance(entry, str):
         return [str(parse(entry))]
     if not (isinstance(entry, dict) and len(entry) == 1):
-        raise UserError(f"channels: {shown(entry)} is neither NAME:key=value nor NAME: {{key: value or [values]}}.")
+        raise UserError(f"{key}: {shown(entry)} is neither NAME:key=value nor NAME: {{key: value or [values]}}.")
     name, params = next(iter(entry.items()))
     if not isinstance(params, dict | None):
-        raise UserError(f"channels: {name}: {shown(params)} is not a group of keys; write {{key: value or [values]}}.")
+        raise UserError(f"{key}: {name}: {shown(params)} is not a group of keys; write {{key: value or [values]}}.")
     grid = {str(k): v if isinstance(v, list) else [v] for k, v in (params or {}).items()}
     if not 0 < (size := math.prod(len(v) for v in grid.values())) <= LARGEST_GRID:
-        raise UserError(f"channels: {name} expands to {size} conditions, 1 to {LARGEST_GRID} are allowed.")
-    return [_condition(str(name), dict(zip(grid, values, strict=True))) for values in itertools.product(*grid.values())]
+        raise UserError(f"{key}: {name} expands to {size} conditions, 1 to {LARGEST_GRID} are allowed.")
+    points = itertools.product(*grid.values())
+    return [_component(f"{key}: {name}", str(name), dict(zip(grid, values, strict=True))) for values in points]
 
 
-def _condition(name: str, params: Mapping[str, Any]) -> str:
+def _component(where: str, name: str, params: Mapping[str, Any]) -> str:
     for key, value in params.items():
         if not isinstance(value, str | int | float | None):
-            raise UserError(f"channels: {name}: {key}={shown(value)} is neither text, a number, true, false nor null.")
+            raise UserError(f"{where}: {key}={shown(value)} is neither text, a number, true, false nor null.")
     parse(text := str(Spec(name, params)))
     return text
 
@@ -228,7 +234,7 @@ def _check(suite: Suite) -> None:
         parse(spec)
         if not label.strip():
             raise UserError("codecs: a label is empty.")
-    for key in ("codecs", "channels", "metrics", "seeds"):
+    for key in ("codecs", "channels", "protection", "concealment", "metrics", "seeds"):
         if not getattr(suite, key):
             raise UserError(f"{key} is empty: nothing to run.")
     if suite.header not in HEADERS:

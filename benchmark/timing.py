@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from benchmark import align, audio
 from benchmark.bench import Bench
 from benchmark.codec import push_size
-from benchmark.pipeline import Trial, ratio, row_of
-from benchmark.plan import CLEAN, Work
+from benchmark.pipeline import Trial, ratio, row_of, strategy
+from benchmark.plan import CLEAN, Work, strategies
 from benchmark.progress import Progress
 from benchmark.store import digest
 from benchmark.suite import Limits
@@ -52,15 +52,21 @@ def _measure(work: Work, bench: Bench) -> list[Measured]:
     try:
         clip = audio.read(work.utterance.path)
         encoded, encoding = bench.encode(spec, align.resample(clip.signal, clip.rate, info.rate_in), encode_chunk)
-        _, decoding = bench.decode(spec, [Slot(f.index, f.payload) for f in encoded.frames], decode_chunk)
+        slots = [Slot(f.index, f.payload) for f in encoded.frames]
+        _, decoding = bench.decode(spec, slots, decode_chunk, strategy(_heard(work)))
     except NotMeasured as error:
         return [Measured(name, None, error.status, error.reason) for name in ("encode_rtf", "decode_rtf")]
     seconds = len(clip.signal) / clip.rate
     return [ratio("encode_rtf", encoding, seconds), ratio("decode_rtf", decoding, seconds)]
 
 
+def _heard(work: Work) -> str:
+    """The first loss strategy of the run; without losses all are the same."""
+    return strategies(work.subject.info, work.settings.concealment)[0]
+
+
 def _row(work: Work, measured: Measured) -> Row:
-    trial = Trial(CLEAN, work.settings.seeds[0], "")
+    trial = Trial(CLEAN, work.settings.seeds[0], work.schemes[0], _heard(work), "")
     key = digest("timing", work.subject.identity, work.utterance.sha256)
     row = row_of(work, trial, None, measured, key)
     return row._replace(kind="timing")

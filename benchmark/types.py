@@ -82,18 +82,23 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What an encoder makes of `duration` ns of input from `start`: real bytes, and how many bits of them count."""
+    """What an encoder makes of `duration` ns of input from `start`: real bytes, and how many bits of them count.
+
+    `ready` is the instant, in ns of media time, at which it can be sent: the end of its group, and the look-ahead.
+    Frames of one group share it.
+    """
 
     index: int
     payload: bytes
     bits: int
     start: int
     duration: int
+    ready: int
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """What travels: `sent` is the instant, in ns of media time, at which its last frame's input has been captured."""
+    """What travels from the instant `sent` on, in ns of media time; `redundant` are copies of frames sent before."""
 
     seq: int
     sent: int
@@ -133,6 +138,13 @@ class CodecInfo:
         streaming: False when the encoder sees the whole utterance before it emits anything.
         frame_bits: exact bits of a frame before byte padding; None: 8 x payload bytes.
         identity: versions of libraries, SHA-256 of weights, precision: whatever changes the output.
+        group: frames that are encoded, and decoded, together; the first of them waits for the last. Frame i is of
+            group i // group.
+        token_bits: bits of each of the indices that a payload is a row of; None: it is something else.
+        concealments: the loss strategies that `Codec.decoder` accepts, and for how many frames more each has to
+            wait; the first is the default. Empty: the codec conceals in its own way. The playout buffer does the
+            waiting (slots are due later, so that `Slot.ahead` shows more), never the decoder: its output has the
+            same length and delay under every strategy.
     """
 
     rate_in: int
@@ -143,6 +155,9 @@ class CodecInfo:
     streaming: bool = True
     frame_bits: int | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
+    group: int = 1
+    token_bits: int | None = None
+    concealments: Mapping[str, int] = field(default_factory=dict)
 
 
 class Encoder(Protocol):
@@ -162,8 +177,9 @@ class Decoder(Protocol):
 class Codec(Protocol):
     """Fresh, independent sessions.
 
-    Optional: ``carries_fec(payload) -> bool`` for in-band redundancy; ``fork_per_call = True`` where the
-    library keeps state for the whole process.
+    Where `info.concealments` names loss strategies, ``decoder(name)`` takes one of them. Optional:
+    ``carries_fec(payload) -> bool`` for in-band redundancy; ``fork_per_call = True`` where the library keeps
+    state for the whole process.
     """
 
     @property
@@ -183,6 +199,28 @@ class Channel(Protocol):
     """The network: a function of *send time*, so every codec meets the same weather."""
 
     def fate(self, sent: Nanoseconds, generator: np.random.Generator) -> Fate: ...
+
+
+class Protection(Protocol):
+    """How frames become packets: who travels together, what is sent twice, and when."""
+
+    @property
+    def title(self) -> str:
+        """A few words for a table; empty when nothing is protected."""
+        ...
+
+    def packets(self, frames: Sequence[Frame], group: int, header_bytes: int) -> list[Packet]:
+        """Every planned packet, in order of sending; one without any payload keeps its number and is not sent.
+
+        Args:
+            frames: all of a stream, in order.
+            group: `CodecInfo.group` of the codec that made them.
+            header_bytes: what each packet pays for headers, whatever it carries.
+
+        Raises:
+            NotMeasured: ``not_applicable`` where its format cannot carry these frames.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.types import Floats, Signal, UserError
-from reports.summary import Run, decimals, number, pretty
+from reports.summary import AXES, Run, decimals, number, pretty
 
 COLUMNS, ROWS = 600, 160  # pixels
 WINDOW = 50  # windows a second: 20 ms, 50 Hz
@@ -160,8 +160,9 @@ def groups(run: Run) -> list[Group]:
 def _example(run: Run, shelf: _Shelf, entry: Mapping[str, Any], top: float) -> Example:
     lost, late = entry["lost"], entry["late"]
     title = next((c.title for c in run.conditions if c.name == entry["channel"]), str(entry["channel"]))
+    place = tuple(entry.get(column, "") for column in AXES)
     return Example(
-        codec=entry["codec"],
+        codec=run.labels.get(place, entry["codec"]),  # runs of older versions have neither of the other two
         condition=title,
         key=entry["key"][:12],
         clean=shelf.clip(entry["clean"], top),

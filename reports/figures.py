@@ -81,7 +81,7 @@ def looks(run: Run) -> dict[str, Look]:
     """A look per codec: families share a hue, the highest rate of a family stands out most."""
     families: dict[str, list[str]] = {}
     for codec in run.codecs:
-        spec = str(run.facts["codecs"].get(codec, {}).get("spec") or codec)
+        spec = str(run.about(codec).get("spec") or codec)
         families.setdefault(re.split(r"[:\-]", spec)[0], []).append(codec)
     shapes, found = list(SHAPES), {}
     for rank, (family, members) in enumerate(sorted(families.items(), key=lambda item: -len(item[1]))):
@@ -250,6 +250,8 @@ def rate_quality(run: Run, metric: str, rate: str, condition: Condition, look: M
             spots.append((codec, bits.value * KBPS, quality))
     if not spots:
         return None
+    names = _names(run, spots)
+    spots = [spot for spot in spots if spot[0] in names]
     where = "on the wire, headers included" if rate == "wire_bps" else "net"
     with _panel(f"{rate} {metric}", LEFT, 12) as (figure, axes):
         axes.set_xscale("log")
@@ -259,8 +261,20 @@ def rate_quality(run: Run, metric: str, rate: str, condition: Condition, look: M
         _families(axes, look, spots)
         for codec, x, quality in spots:
             _draw(axes, look[codec], [x], [quality], join=False)
-        _label_points(axes, {codec: (x, quality.value or 0.0) for codec, x, quality in spots}, look)
+        _label_points(axes, {codec: (x, quality.value or 0.0) for codec, x, quality in spots}, names, look)
         return _svg(figure, f"{pretty(metric)} over bitrate {where}, {condition.title}")
+
+
+def _names(run: Run, spots: Sequence[tuple[str, float, Any]]) -> dict[str, str]:
+    """Names of points; where series of a codec share a point (strategies, without loss), one stands for all."""
+    together: dict[tuple[str, float, float], list[str]] = {}
+    for codec, x, quality in spots:
+        together.setdefault((run.origin(codec), x, quality.value), []).append(codec)
+    names = {}
+    for first, *others in together.values():
+        columns = zip(first.split(" · "), *(other.split(" · ") for other in others), strict=False)
+        names[first] = " · ".join(part for part, *rest in columns if all(other == part for other in rest))
+    return names
 
 
 def _rate_axis(axes: "Axes", rates: Sequence[float]) -> None:
@@ -281,12 +295,14 @@ def _families(axes: "Axes", look: Mapping[str, Look], spots: Sequence[tuple[str,
         axes.plot(xs, ys, color=look[members[-1][2]].ink, linewidth=1.2, alpha=0.45)
 
 
-def _label_points(axes: "Axes", spots: Mapping[str, tuple[float, float]], look: Mapping[str, Look]) -> None:
+def _label_points(
+    axes: "Axes", spots: Mapping[str, tuple[float, float]], names: Mapping[str, str], look: Mapping[str, Look]
+) -> None:
     """Write each codec's name beside its point, where it covers least."""
     at = {codec: axes.transData.transform(spot) for codec, spot in spots.items()}
     taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in at.values()]
     for codec, (x, y) in at.items():
-        name = short(codec)
+        name = short(names[codec])
         width, gap = LETTER * len(name), 8
         around = [(dx, dy) for dy in (8, -17, 21, -30) for dx in (-width / 2, 2, -width)]
         offsets = [(gap, -4), (-gap - width, -4), *around]
@@ -449,5 +465,8 @@ def _forest_row(axes: "Axes", run: Run, key: tuple[str, str, str], place: float,
 
 
 def short(name: str, letters: int = 18) -> str:
-    """A name that fits its place."""
-    return name if len(name) <= letters else name[: letters - 1] + "…"
+    """A name that fits its place; of a series, what tells it from others of its codec stands at the end and stays."""
+    if len(name) <= letters:
+        return name
+    kept = min(len("".join(name.partition(" · ")[1:])), letters - 5)
+    return name[: letters - 1 - kept].rstrip() + "…" + name[len(name) - kept :]

@@ -16,6 +16,7 @@ from reports.words import headline, interval, kbps, loss_free, percent, sentence
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+RATES = ("net_bps", "payload_bps", "wire_bps", "redundancy_bps")
 FAILURES = 200  # lines of that table; more say less
 STATUS_WORDS = {
     "not_applicable": "not applicable",
@@ -99,7 +100,7 @@ def render(run: Path) -> str:
 
 def _context(run: Run) -> dict[str, Any]:
     look = figures.looks(run)
-    scores = [_score(run, metric, f"m{i}", look) for i, metric in enumerate(run.scores)]
+    scores = [_score(run, metric, f"m{i}", look) for i, metric in enumerate(run.shown)]
     return {
         "title": run.facts.get("title") or run.facts.get("name") or run.folder.name,
         "name": run.facts.get("name", run.folder.name),
@@ -150,7 +151,7 @@ def _tiles(run: Run) -> Iterator[tuple[str, str]]:
     data = run.facts["data"]
     seconds = sum(d.get("seconds") or 0 for d in data)
     counts = [
-        (len(run.codecs), "codec"),
+        (len(run.facts["codecs"]) or len(run.codecs), "codec"),
         (len(run.conditions), "condition"),
         (sum(d.get("utterances") or 0 for d in data) or run.rows["utterance"].nunique(), "utterance"),
         (sum(d.get("speakers") or 0 for d in data) or run.rows["speaker"].nunique(), "speaker"),
@@ -266,27 +267,35 @@ def _score(run: Run, metric: str, identity: str, look: Mapping[str, Look]) -> Sc
 
 
 def _costs(run: Run, codec: str) -> list[Field]:
-    """What a codec costs: net and on-wire kbit/s, algorithmic latency, share of packets with FEC."""
+    """What a codec costs: net and on-wire kbit/s, latency, share of frames with FEC."""
     fec = run.overall(codec, "fec_share").estimate.value
     return [
         _kbps(run.overall(codec, "net_bps")),
         _kbps(run.overall(codec, "wire_bps")),
-        _latency(run.facts["codecs"].get(codec, {})),
+        _latency(run, codec),
         Field("–") if fec is None else Field(percent(fec, 0), fec),
     ]
 
 
-def _latency(facts: Mapping[str, Any]) -> Field:
-    """Algorithmic latency: the frame has to be filled, its look-ahead heard, and the output trails by the delay."""
-    if facts.get("streaming") is False:
+def _latency(run: Run, codec: str) -> Field:
+    """From the capture of a group of frames until it plays, with all that is waited for on the way."""
+    if run.about(codec).get("streaming") is False:
         return Field("whole file", 1e9)
+    value = run.overall(codec, "latency_ms").estimate.value
+    return Field("–") if value is None else Field(number(value, 1).removesuffix(".0"), value)
+
+
+def _algorithmic(facts: Mapping[str, Any]) -> str:
+    """Algorithmic latency: the group has to be filled, its look-ahead heard, and the output trails by the delay."""
+    if facts.get("streaming") is False:
+        return "whole file"
     frame = facts.get("frame_ms")
     if not frame:
-        return Field("–")
+        return "–"
     delay = facts.get("delay") or {}
     content = delay.get("declared_ms") if delay.get("measured_ms") is None else delay["measured_ms"]
-    total = frame + (facts.get("lookahead_ms") or 0.0) + max(content or 0.0, 0.0)
-    return Field(f"{total:.1f}".removesuffix(".0"), total)
+    total = frame * facts.get("group", 1) + (facts.get("lookahead_ms") or 0.0) + max(content or 0.0, 0.0)
+    return f"{total:.1f}".removesuffix(".0")
 
 
 def _shader(run: Run, metric: str) -> Callable[[float], float]:
@@ -313,18 +322,19 @@ def _field(cell: Cell, digits: int, shade: Callable[[float], float]) -> Field:
 
 
 def _codec_facts(run: Run, codec: str) -> dict[str, Any]:
-    facts = run.facts["codecs"].get(codec, {})
+    facts = run.about(codec)
     delay = facts.get("delay") or {}
-    speed = [run.overall(codec, name).estimate.value for name in ("encode_rtf", "decode_rtf")]
+    speed = [_timed(run, codec, name) for name in ("encode_rtf", "decode_rtf")]
     correlation = delay.get("correlation")
     return {
         "label": codec,
         "spec": facts.get("spec", ""),
         "rates": " → ".join(f"{r / 1000:g}" for r in (facts.get("rate_in"), facts.get("rate_out")) if r) or "–",
-        "bitrates": [_kbps(run.overall(codec, name)).text for name in ("net_bps", "payload_bps", "wire_bps")],
-        "frame": _ms(facts.get("frame_ms")),
+        "bitrates": [_kbps(run.overall(codec, name)).text for name in RATES],
+        "frame": _ms(facts.get("frame_ms")) + (f" ×{facts['group']}" if facts.get("group", 1) > 1 else ""),
         "lookahead": _ms(facts.get("lookahead_ms")),
-        "latency": _latency(facts).text,
+        "algorithmic": _algorithmic(facts),
+        "latency": _latency(run, codec).text,
         "declared": _ms(delay.get("declared_ms")),
         "measured": _ms(delay.get("measured_ms")),
         "method": delay.get("method") or "–",
@@ -333,6 +343,12 @@ def _codec_facts(run: Run, codec: str) -> dict[str, Any]:
         "fec": percent(run.overall(codec, "fec_share").estimate.value, 0),
         "speed": [number(v, 3) for v in speed] if any(v is not None for v in speed) else None,
     }
+
+
+def _timed(run: Run, codec: str, name: str) -> float | None:
+    """A real-time factor, which is measured once per codec, whatever its packets and losses."""
+    same = [c for c in run.codecs if run.origin(c) == run.origin(codec)]
+    return next((v for c in same if (v := run.overall(c, name).estimate.value) is not None), None)
 
 
 def _network_facts(run: Run, condition: Condition) -> dict[str, Any]:
@@ -345,6 +361,7 @@ def _network_facts(run: Run, condition: Condition) -> dict[str, Any]:
         "ratio": "–" if condition.burst_ratio is None else f"×{condition.burst_ratio:g}",
         "lost": _range(lost, percent),
         "late": _range(_over_codecs(run, condition, "late_rate"), percent),
+        "missing": _range(_over_codecs(run, condition, "residual_loss"), percent),
         "burst": _range(_over_codecs(run, condition, "burst_ms"), _ms),
         "hit": f"{sum(c.estimate.n for c in bursts)}/{sum(c.asked for c in bursts)}",
     }
@@ -417,6 +434,7 @@ def _provenance(run: Run) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         "seeds",
         "header",
         "playout",
+        "concealment",
         "resampler",
         "alignment",
         "started",
@@ -424,13 +442,20 @@ def _provenance(run: Run) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         "wall_seconds",
     )
     yield "This run", [(k.replace("_", " "), _flat(facts[k])) for k in keys if k in facts]
+    yield (
+        "Protections",
+        [
+            (p["protection"], _flat({k: v for k, v in p.items() if v and k != "protection"}))
+            for p in facts["protections"]
+        ],
+    )
     yield "Work", [(k.replace("_", " "), _flat(v)) for k, v in (facts.get("effort") or {}).items()]
     yield "Machine", [(k, _flat(v)) for k, v in machine.items() if k != "packages"]
     yield (
         "Data",
         [(d.get("name", ""), _flat({k: v for k, v in d.items() if k != "name"})) for d in facts["data"]],
     )
-    kept = ("spec", "identity", "fingerprint")
+    kept = ("spec", "group", "concealments", "identity", "fingerprint")
     yield (
         "Codecs",
         [(label, _flat({k: c[k] for k in kept if c.get(k)})) for label, c in facts["codecs"].items()],

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
     import pandas as pd
 
 SCHEMA = 1  # of run.json
+AXES = ("codec", "protection", "concealment")  # the columns that make a series of a report
+STRATEGIES = "concealments"  # of a codec, in run.json
 LINK = "link"  # the scorer of what the network did, as against how it sounds
 PRETTY = {
     "pesq_wb": "PESQ-WB",
@@ -33,8 +35,12 @@ PRETTY = {
     "wire_bps": "On-wire bitrate",
     "loss_rate": "Share lost",
     "late_rate": "Share late",
+    "residual_loss": "Frames missing",
+    "redundancy_bps": "Redundancy",
+    "latency_ms": "Latency",
+    "recovery_ms": "Recovery",
     "burst_ms": "Mean burst",
-    "fec_share": "Packets with FEC",
+    "fec_share": "Frames with FEC",
     "delay_ms": "Delay of the file",
     "encode_rtf": "Encoder real-time factor",
     "decode_rtf": "Decoder real-time factor",
@@ -91,8 +97,10 @@ class Run:
 
     Attributes:
         facts: the content of `run.json`.
-        rows: the results, with the columns `condition` and `metric` that `cells` are keyed by.
-        codecs: labels in the order of `run.json`.
+        rows: the results, with the columns `codec`, `condition` and `metric` that `cells` are keyed by.
+        labels: what `codecs` calls a codec under one protection and with one loss strategy: its own label, and
+            the others where the run has several.
+        codecs: these labels, in the order of `run.json`.
         conditions: in the order of `run.json`.
         metrics: every name measured, the scores first.
         scores: the metrics that judge the sound.
@@ -102,6 +110,7 @@ class Run:
     folder: Path
     facts: Mapping[str, Any]
     rows: "pd.DataFrame"
+    labels: Mapping[tuple[str, str, str], str]
     codecs: tuple[str, ...]
     conditions: tuple[Condition, ...]
     metrics: tuple[str, ...]
@@ -111,6 +120,22 @@ class Run:
     def cell(self, codec: str, condition: str, metric: str) -> Cell:
         """The cell, or the empty one where nothing was asked."""
         return self.cells.get((codec, condition, metric), EMPTY)
+
+    def about(self, codec: str) -> Mapping[str, Any]:
+        """What `run.json` says of the codec behind one of `codecs`."""
+        found: Mapping[str, Any] = self.facts["codecs"].get(self.origin(codec), {})
+        return found
+
+    def origin(self, codec: str) -> str:
+        """The label of the codec itself behind one of `codecs`."""
+        return next((place[0] for place, label in self.labels.items() if label == codec), codec)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The scores, and the facts of the link that are worth a table and curves of their own."""
+        several = len({protection for _, protection, _ in self.labels}) > 1
+        wanted = [*(["residual_loss"] if several else []), "recovery_ms"]
+        return (*self.scores, *(m for m in self.metrics if m in wanted))
 
     def overall(self, codec: str, metric: str) -> Cell:
         """The cell of the clean condition if it has a value, else of the first condition that has one."""
@@ -138,6 +163,8 @@ def load(folder: Path) -> Run:
         UserError: when it is no run folder, or one of another schema.
     """
     rows, facts = read(folder), _facts(folder / "run.json")
+    labels = _labels(facts, rows)
+    rows["codec"] = [labels[place] for place in rows[list(AXES)].itertuples(index=False, name=None)]
     rows["condition"] = _condition_names(rows)
     rows["metric"] = _metric_names(rows)
     metrics = sorted(rows["metric"].unique(), key=_reading_order)
@@ -147,7 +174,8 @@ def load(folder: Path) -> Run:
         folder=folder,
         facts=facts,
         rows=rows,
-        codecs=_in_order(facts["codecs"], rows["codec"]),
+        labels=labels,
+        codecs=_codecs(facts, labels),
         conditions=_conditions(facts["conditions"], rows),
         metrics=tuple(metrics),
         scores=tuple(m for m in metrics if m in scores),
@@ -168,6 +196,7 @@ def _facts(path: Path) -> dict[str, Any]:
     empty: dict[str, Any] = {
         "codecs": {},
         "conditions": [],
+        "protections": [],
         "values": {},
         "data": [],
         "scorers": {},
@@ -197,8 +226,28 @@ def _reading_order(metric: str) -> tuple[int, str]:
     return (order.index(name) if name in order else len(FIRST), metric)
 
 
-def _in_order(stated: Iterable[str], seen: "pd.Series[str]") -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*stated, *seen.unique()]))
+def _labels(facts: Mapping[str, Any], rows: "pd.DataFrame") -> dict[tuple[str, str, str], str]:
+    """A label for each codec, protection and strategy, in the order of `run.json`; pooling never crosses them."""
+    titles = {p["protection"]: p["title"] for p in facts["protections"]}
+    listed = [list(facts["codecs"]), list(titles), [n for c in facts["codecs"].values() for n in c.get(STRATEGIES, ())]]
+
+    def rank(place: tuple[str, str, str]) -> list[int]:
+        return [known.index(name) if name in known else len(known) for known, name in zip(listed, place, strict=True)]
+
+    places = sorted(set(rows[list(AXES)].itertuples(index=False, name=None)), key=lambda p: (rank(p), p))
+    several = len({protection for _, protection, _ in places}) > 1
+    found = {}
+    for codec, protection, name in places:
+        choice = len({n for c, _, n in places if c == codec}) > 1
+        parts = [codec, titles.get(protection, protection) if several else "", name if choice else ""]
+        found[codec, protection, name] = " · ".join(filter(None, parts))
+    return found
+
+
+def _codecs(facts: Mapping[str, Any], labels: Mapping[tuple[str, str, str], str]) -> tuple[str, ...]:
+    """The labels; a codec without any row keeps its own."""
+    seen = {codec for codec, _, _ in labels}
+    return tuple(dict.fromkeys([*labels.values(), *(c for c in facts["codecs"] if c not in seen)]))
 
 
 def _conditions(stated: Iterable[Mapping[str, Any]], rows: "pd.DataFrame") -> tuple[Condition, ...]:

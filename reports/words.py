@@ -120,7 +120,7 @@ def _fec_sentence(run: Run) -> Iterator[str]:
     shares = {c: run.overall(c, "fec_share").estimate.value for c in run.codecs}
     told = [f"{codec} in {percent(share, 0)}" for codec, share in shares.items() if share is not None]
     if told:
-        yield "Packets that carry in-band FEC: " + ", ".join(told) + "."
+        yield "Frames that carry in-band FEC: " + ", ".join(told) + "."
 
 
 def _coverage_sentence(run: Run) -> Iterator[str]:

@@ -321,6 +321,45 @@ class MisstatedBits(Pcm):
         self.info = CodecInfo(RATE, RATE, frame=320, frame_bits=100)
 
 
+class _ChoosyDecoder(PcmDecoder):
+    """Plays silence (mute) or a hum for what was lost."""
+
+    def __init__(self, info: CodecInfo, name: str, breaks: str) -> None:
+        super().__init__(info)
+        self.name, self.breaks = name, breaks
+
+    def push(self, slots: Any) -> Signal:
+        signal = super().push(slots)
+        return signal * np.float32(0.9) if self.breaks == "chunks" and len(slots) == 3 else signal
+
+    def decode_slot(self, slot: Slot) -> Signal:
+        if slot.payload is None:
+            hum = np.full(self.info.frame, 0.1, np.float32)
+            return hum[: -1 if self.breaks == "length" else None] if self.name == "hum" else 0 * hum
+        signal = super().decode_slot(slot)
+        return signal / 2 if self.breaks == "clean" and self.name == "hum" else signal
+
+
+class Choosy(Pcm):
+    """Has two loss strategies, of which the one that waits breaks something: length, clean or chunks."""
+
+    def __init__(self, breaks: str = "") -> None:
+        super().__init__()
+        self.info = CodecInfo(RATE, RATE, frame=320, concealments={"mute": 0, "hum": 2})
+        self.breaks = breaks
+
+    def decoder(self, concealment: str = "mute") -> Decoder:
+        return _ChoosyDecoder(self.info, concealment, self.breaks if concealment == "hum" else "")
+
+
+class Whole(Pcm):
+    """Says that its encoder sees the whole utterance first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.info = CodecInfo(RATE, RATE, frame=320, streaming=False)
+
+
 class OddInfo(Pcm):
     """States a fact of the wrong type, `value` (text "half" stands for 0.5), as `fact`."""
 
@@ -334,6 +373,8 @@ class OddInfo(Pcm):
             "frame_bits": "many",
             "streaming": np.bool_(True),
             "identity": {"weights": b"\0"},
+            "group": 4.0,
+            "concealments": {"mute": 0.5},
         }
         self.info = CodecInfo(**{"rate_in": RATE, "rate_out": RATE, "frame": 320, fact: facts[fact]})
 

@@ -29,6 +29,9 @@ VALUES = {
     "net_bps": {"unit": "bit/s", "better": "lower", "source": "bits of all frames over the duration"},
     "wire_bps": {"unit": "bit/s", "better": "lower", "source": "payload and headers over the duration"},
     "loss_rate": {"unit": "", "better": "lower", "source": "packets lost over packets sent"},
+    "residual_loss": {"unit": "share", "better": "lower", "source": "frames missing at the decoder"},
+    "latency_ms": {"unit": "ms", "better": "lower", "source": "from capture until it plays"},
+    "redundancy_bps": {"unit": "bit/s", "better": "lower", "source": "copies and their headers"},
     "burst_ms": {"unit": "ms", "better": "neither", "source": "time lost over runs of lost packets"},
 }
 LOSSES, BURSTS, TRACES = (0.01, 0.05, 0.1, 0.2), (1.0, 2.0), {"wifi": 0.034, "lte": 0.071, "congested": 0.152}
@@ -166,6 +169,9 @@ def _rows(
         "wire_bps": (wire * 6.0, 6.0),
         "loss_rate": (float(lost), float(frames)),
         "late_rate": (0.0, float(frames)),
+        "residual_loss": (float(lost), float(frames)),
+        "redundancy_bps": (0.0, 6.0),
+        "latency_ms": (2 * frame_ms + 60, 1.0),
     }
     if lost:
         link["burst_ms"] = (lost * 20.0, max(1.0, round(lost / ratio)))
@@ -278,6 +284,8 @@ def _audio(folder: Path, labels: Sequence[str], channel: str) -> None:
                 "why": "chosen",
                 "codec": label,
                 "channel": channel,
+                "protection": "none",
+                "concealment": "native",
                 "seed": 0,
                 "reference": "audio/reference.flac",
                 "clean": f"audio/clean{number}.flac",

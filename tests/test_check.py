@@ -29,6 +29,9 @@ CAUGHT = {  # spec: the first promise it breaks, and the sentence
     "SlotChunkDependent": ("decoder_chunks", "pushing 3 slots at a time changes the output, by up to"),
     "ShortWhenLost": ("length", "with frame 0 lost, it returns 22079 samples in place of 22080"),
     "SharedState": ("decoder_chunks", "changes the output, by up to"),
+    "Choosy:breaks=chunks": ("decoder_chunks", "pushing 3 slots at a time, strategy hum changes the output, by up to"),
+    "Choosy:breaks=length": ("length", "with frame 0 lost, strategy hum, it returns 22079 samples in place of 22080"),
+    "Choosy:breaks=clean": ("strategies", "with nothing lost, strategy hum changes the output, by up to"),
     "Mindful": ("no_leaks", "a second session after one with losses changes the output, by up to"),
     "ProcessDependent": ("same_process", "a second process encodes the same speech to other bytes"),
     "RefusesQuiet": ("quiet_slots", "decode: ValueError: an empty payload"),
@@ -60,7 +63,9 @@ def test_a_broken_codec_is_caught(spec: str, monkeypatch: pytest.MonkeyPatch) ->
     assert sentence in first.problem
 
 
-@pytest.mark.parametrize("spec", ["Late:ms=7,says=7", "Framed:ms=60", "Dtx", "Trouble:what=flood", "FecTeller"])
+@pytest.mark.parametrize(
+    "spec", ["Late:ms=7,says=7", "Framed:ms=60", "Dtx", "Trouble:what=flood", "FecTeller", "Choosy"]
+)
 def test_an_odd_but_honest_codec_passes(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "CLIPS", 1)
     assert [v for v in check_codec(f"tests.misbehaving:{spec}", LIMITS) if v.problem] == []

@@ -63,6 +63,27 @@ def test_frames_tile_the_time_in_whole_nanoseconds() -> None:
     assert [f.index for f in frames] == list(range(7))
 
 
+def test_a_frame_is_ready_when_its_group_and_the_look_ahead_have_been_captured() -> None:
+    ms = SECOND // 1000
+    assert [f.ready for f in encode(Fake([b"x"] * 3), signal(480))] == [160 * i * SECOND // 12_000 for i in (1, 2, 3)]
+    grouped = CodecInfo(16_000, 24_000, frame=320, group=4, lookahead=80)
+    frames = encode(Fake([b"x"] * 6, info=grouped), signal(6 * 320))
+    assert [f.ready for f in frames] == [85 * ms] * 4 + [165 * ms] * 2
+    assert [f.start for f in frames] == [20 * i * ms for i in range(6)]
+
+
+def test_a_strategy_is_named_to_codecs_that_have_any() -> None:
+    class Choosy(Fake):
+        def decoder(self, *names: str) -> Any:
+            self.pushed.append(names)
+            return super().decoder()
+
+    codec = Choosy(parts=[signal(1)])
+    decode(codec, [Slot(0, None)])
+    decode(codec, [Slot(0, None)], None, "mute")
+    assert [p for p in codec.pushed if isinstance(p, tuple)] == [(), ("mute",)]
+
+
 def test_bits_are_counted_from_bytes_unless_the_codec_knows_better() -> None:
     assert [f.bits for f in encode(Fake([b"abc", b""]), signal(320))] == [24, 0]
     exact = CodecInfo(8_000, 8_000, 160, frame_bits=20)

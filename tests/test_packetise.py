@@ -1,15 +1,16 @@
-"""Frames into packets: who travels together, when, and under how many header bytes."""
+"""Frames into packets: what is planned, what of it is sent, and under how many header bytes."""
 
 import pytest
 
 from benchmark.packetise import HEADERS, packetise
+from benchmark.protection.bundle import Bundle
 from benchmark.types import Frame
 
 MS = 1_000_000  # ns
 
 
 def frames_of(payloads, ms=20):
-    return [Frame(i, p, 8 * len(p), i * ms * MS, ms * MS) for i, p in enumerate(payloads)]
+    return [Frame(i, p, 8 * len(p), i * ms * MS, ms * MS, (i + 1) * ms * MS) for i, p in enumerate(payloads)]
 
 
 @pytest.mark.parametrize(
@@ -26,14 +27,14 @@ def frames_of(payloads, ms=20):
     ],
 )
 def test_frames_travel_together_and_leave_when_the_last_is_captured(payloads, bundle, expected):
-    packets = packetise(frames_of(payloads), "none", bundle)
+    packets = packetise(frames_of(payloads), Bundle(bundle), 1, "none").packets
     seen = [(p.seq, p.sent // MS, b"".join(f.payload for f in p.frames).decode()) for p in packets]
     assert seen == expected
 
 
 def test_no_frame_of_a_sent_packet_is_left_out():
     frames = frames_of([b"a", b"", b"c", b"d", b""])
-    packets = packetise(frames, "none", 2)
+    packets = packetise(frames, Bundle(2), 1, "none").packets
     assert [f for p in packets for f in p.frames] == frames[:4]
 
 
@@ -42,5 +43,10 @@ def test_no_frame_of_a_sent_packet_is_left_out():
 )
 def test_headers_are_paid_per_packet_and_apart_from_the_payload(header, size):
     assert HEADERS[header] == size
-    packets = packetise(frames_of([b"ab", b"cde"]), header, 2)
+    packets = packetise(frames_of([b"ab", b"cde"]), Bundle(2), 1, header).packets
     assert [(p.header_bytes, p.payload_bytes) for p in packets] == [(size, 5)]
+
+
+def test_a_receiver_is_told_to_wait_for_what_was_planned():
+    assert packetise(frames_of([b"a", b"b", b"c"]), Bundle(2), 1, "none").hold == 40 * MS
+    assert packetise(frames_of([b"", b"", b""]), Bundle(2), 1, "none") == ([], 40 * MS)

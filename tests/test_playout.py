@@ -6,22 +6,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.packetise import packetise
-from benchmark.playout import AHEAD, play
-from benchmark.types import LOST, Frame
+from benchmark.playout import AHEAD, hold, late_packets, play, spans
+from benchmark.protection.bundle import Bundle
+from benchmark.types import LOST, Frame, Packet
 
 MS = 1_000_000  # ns
 NEVER = LOST / MS
 
 
 def frames_of(payloads, ms=20):
-    return [Frame(i, p, 8 * len(p), i * ms * MS, ms * MS) for i, p in enumerate(payloads)]
+    return [Frame(i, p, 8 * len(p), i * ms * MS, ms * MS, (i + 1) * ms * MS) for i, p in enumerate(payloads)]
 
 
 def played(payloads, delays_ms, buffer_ms=60, bundle=1):
     """Play frames of 20 ms whose packets are late by `delays_ms` (None: lost)."""
     frames = frames_of(payloads)
-    delays = np.array([LOST if d is None else round(d * MS) for d in delays_ms], np.int64)
-    return play(frames, packetise(frames, "none", bundle), delays, round(buffer_ms * MS))
+    stream = packetise(frames, Bundle(bundle), 1, "none")
+    return play(frames, stream.packets, nanoseconds(delays_ms), stream.hold, round(buffer_ms * MS))
+
+
+def nanoseconds(delays_ms):
+    return np.array([LOST if d is None else round(d * MS) for d in delays_ms], np.int64)
 
 
 def payloads_of(playout):
@@ -99,6 +104,74 @@ def test_no_frames_no_slots():
     assert played([], []).slots == []
 
 
+# --- groups, copies, and what is waited for ---
+
+
+def four_at_a_time(count):
+    """Frames of 20 ms, made four at a time."""
+    payloads = [bytes([97 + i]) for i in range(count)]
+    return [Frame(i, p, 8, 20 * i * MS, 20 * MS, 80 * (i // 4 + 1) * MS) for i, p in enumerate(payloads)]
+
+
+def test_the_frames_of_a_group_are_due_together_when_the_last_of_them_can_be_there():
+    frames = four_at_a_time(8)
+    packets = [Packet(i, (80 + 20 * i) * MS, (frame,)) for i, frame in enumerate(frames)]
+    assert hold(frames, packets) == 140 * MS
+    result = play(frames, packets, nanoseconds([0] * 8), 140 * MS, 10 * MS)
+    assert result.due == [150 * MS] * 4 + [230 * MS] * 4
+    assert [slot.ahead for slot in result.slots[:4]] == [(b"b", b"c", b"d"), (b"c", b"d"), (b"d",), ()]
+
+
+def test_a_receiver_waits_for_the_last_copy_also_where_nothing_had_to_be_sent():
+    a, b, c = frames = frames_of([b"a", b"", b""])
+    planned = [Packet(0, 20 * MS, (a,)), Packet(1, 40 * MS, (b,)), Packet(2, 60 * MS, (c,), (a,))]
+    assert hold(frames, planned) == 60 * MS
+    assert hold(frames, planned[:2]) == 20 * MS
+    assert hold([], []) == 0
+
+
+@pytest.mark.parametrize(
+    ("delays", "expected", "lost", "late", "count"),
+    [
+        ([None, 0, 0], [b"a", b"b", b"c"], "000", "000", 0),  # the copy comes 20 ms later, and is waited for
+        ([None, 60, 0], [b"a", b"b", b"c"], "000", "000", 0),  # just in time
+        ([None, 61, 0], [None, b"b", b"c"], "000", "100", 0),  # the copy is late, what the packet is for is not
+        ([81, 0, 0], [b"a", b"b", b"c"], "000", "000", 1),  # late for its frame, but there is the copy
+        ([None, None, 0], [None, b"b", b"c"], "100", "000", 0),
+        ([0, 0, None], [b"a", b"b", None], "001", "000", 0),  # nothing carries a copy of the last
+        ([0, 0, 99], [b"a", b"b", None], "000", "001", 1),
+    ],
+)
+def test_a_copy_is_as_good_as_the_frame_if_it_is_in_time(delays, expected, lost, late, count):
+    a, b, c = frames = frames_of([b"a", b"b", b"c"])
+    packets = [Packet(0, 20 * MS, (a,)), Packet(1, 40 * MS, (b,), (a,)), Packet(2, 60 * MS, (c,), (b,))]
+    result = play(frames, packets, nanoseconds(delays), hold(frames, packets), 60 * MS)
+    assert payloads_of(result) == expected
+    assert [result.lost.tolist(), result.late.tolist()] == [[x == "1" for x in text] for text in (lost, late)]
+    assert late_packets(packets, nanoseconds(delays), result.due) == count
+
+
+def test_a_packet_of_copies_alone_is_late_when_they_are():
+    a, b = frames_of([b"a", b""])
+    packets = [Packet(0, 20 * MS, (a,)), Packet(1, 40 * MS, (b,), (a,))]
+    counts = [late_packets(packets, nanoseconds([None, ms]), [100 * MS, 120 * MS]) for ms in (60, 61)]
+    assert counts == [0, 1]
+
+
+def test_a_bundle_is_late_when_its_first_frame_is():
+    a, b = frames_of([b"a", b"b"])
+    packets = [Packet(0, 40 * MS, (a, b))]
+    result = play([a, b], packets, nanoseconds([70]), 40 * MS, 60 * MS)
+    assert payloads_of(result) == [None, b"b"]  # of which the second one plays 20 ms later
+    assert late_packets(packets, nanoseconds([70]), result.due) == 1
+
+
+def test_spans_are_runs_of_missing_frames():
+    frames = frames_of([b"x"] * 5)
+    assert spans(frames, np.array([1, 1, 0, 0, 1], bool)) == [[0.0, 0.04], [0.08, 0.1]]
+    assert spans(frames, np.zeros(5, bool)) == []
+
+
 networks = st.lists(
     st.tuples(
         st.sampled_from([b"", b"x", b"yz"]),
@@ -111,9 +184,9 @@ networks = st.lists(
 @given(networks, st.integers(1, 4), st.integers(0, 200), st.integers(0, 200))
 def test_a_larger_buffer_never_plays_less_and_every_frame_has_its_slot(network, bundle, one, other):
     frames = frames_of([payload for payload, _ in network])
-    packets = packetise(frames, "none", bundle)
-    delays = np.array([LOST if network[p.seq][1] is None else network[p.seq][1] * MS for p in packets], np.int64)
-    small, large = (play(frames, packets, delays, ms * MS) for ms in sorted((one, other)))
+    packets, held = packetise(frames, Bundle(bundle), 1, "none")
+    delays = nanoseconds(network[p.seq][1] for p in packets)
+    small, large = (play(frames, packets, delays, held, ms * MS) for ms in sorted((one, other)))
     for result in (small, large):
         assert [slot.index for slot in result.slots] == list(range(len(frames)))
         assert all(s.payload in (None, f.payload) for s, f in zip(result.slots, frames, strict=True))

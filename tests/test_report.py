@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmark import table
@@ -97,7 +98,7 @@ def test_the_plots_follow_the_page_colours(page: str) -> None:
 
 
 def test_realised_loss_stands_beside_what_was_asked(page: str) -> None:
-    assert re.search(r"20 % loss, bursts ×2 20\.0 % (19|20|21)\.\d % 0\.0 % ×2", text_of(page))
+    assert re.search(r"20 % loss, bursts ×2 20\.0 % (19|20|21)\.\d % 0\.0 % (19|20|21)\.\d % ×2", text_of(page))
 
 
 def test_what_plays_is_embedded_once(page: str) -> None:
@@ -256,6 +257,80 @@ def test_conditions_that_differ_in_the_room_stay_apart(tmp_path: Path) -> None:
     loaded = load(tmp_path)
     assert [c.title for c in loaded.conditions] == ["Clean", "Clean · noise:snr=10"]
     assert loaded.cell("pcm", "clean · noise:snr=10", "stoi").asked == 2
+
+
+def vary(run: Path, codec: str = "opus-24k") -> Path:
+    """The run with a second protection, which costs 8 kbit/s and takes losses away, and two strategies of `codec`."""
+    rows = table.read(run)
+    extra = rows["name"].map({"wire_bps": 8_000.0, "redundancy_bps": 8_000.0, "latency_ms": 20.0}).fillna(0.0)
+    safe = rows.assign(protection="redundancy:copies=1", value=rows["value"] + extra)
+    safe.loc[safe["name"] == "residual_loss", ["value", "numerator"]] = 0.0
+    safe["numerator"] = safe["numerator"].where(extra == 0, safe["value"] * safe["denominator"])
+    both = pd.concat([safe, rows], ignore_index=True)
+    ours = both["codec"] == codec
+    heard = [both[~ours], both[ours].assign(concealment="mute"), both[ours].assign(concealment="repeat")]
+    table.write(pd.concat(heard, ignore_index=True), run / "results.parquet")
+    stated = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    stated["codecs"][codec] |= {"concealments": {"repeat": 0.0, "mute": 0.0}, "group": 4}
+    titles = {"none": "", "redundancy:copies=1": "1 copy"}
+    protections = [{"protection": text, "title": title} for text, title in titles.items()]
+    return facts(run, codecs=stated["codecs"], protections=protections, concealment=["all"])
+
+
+def test_protections_and_strategies_are_never_pooled(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=SOME, speakers=3, per_speaker=1)
+    alone = load(tmp_path)
+    loaded = load(vary(tmp_path))
+    opus = ["opus-24k · repeat", "opus-24k · mute", "opus-24k · 1 copy · repeat", "opus-24k · 1 copy · mute"]
+    assert loaded.codecs == ("pcm", "pcm · 1 copy", *opus, "codec2-700c", "codec2-700c · 1 copy")
+    assert [loaded.origin(codec) for codec in opus] == ["opus-24k"] * 4
+    for codec in opus:
+        assert loaded.cell(codec, "clean", "pesq_wb") == alone.cell("opus-24k", "clean", "pesq_wb")
+        assert loaded.about(codec)["group"] == 4
+    rates = [loaded.overall(codec, "wire_bps").estimate.value or 0.0 for codec in opus]
+    assert rates[2] - rates[0] == pytest.approx(8_000)
+    assert loaded.scores == alone.scores
+    assert (*alone.scores, "residual_loss") == loaded.shown
+    assert alone.shown == alone.scores
+
+
+def test_a_series_is_named_after_what_varies_in_its_run(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=("pcm",), channels=conditions()[:1])
+    rows = table.read(tmp_path).assign(protection="bundle:frames=2", concealment="mute")
+    table.write(rows, tmp_path / "results.parquet")
+    assert load(tmp_path).codecs == ("pcm",)
+
+
+def test_the_page_of_a_run_with_protections_and_strategies(tmp_path: Path) -> None:
+    page = render(vary(make_run(tmp_path, codecs=SOME, speakers=3, per_speaker=1)))
+    text = text_of(page)
+    assert "3 codecs 12 conditions" in text, "codecs are counted, not series"
+    for words in ("opus-24k · 1 copy · mute", "pcm · 1 copy", "Frames missing", "of it copies", "Latency"):
+        assert words in text
+    row = next(line for line in re.findall(r"<tr>.*?</tr>", page, re.DOTALL) if "1 copy · mute" in line)
+    assert re.search(r"24\.1 48\.1 120 90 %", text_of(row)), "net, on wire with the copies, latency, FEC"
+    assert "redundancy:copies=1 title: 1 copy" in text
+    glance = page[page.index('id="glance"') : page.index('id="scores"')]
+    rate, loss = re.findall(r"<svg.*?</svg>", glance, re.DOTALL)
+    assert text_of(rate).count("opus-24k") == 2, "without loss, one point for all strategies of a protection"
+    assert text_of(loss).count("opus") == 4
+
+
+def test_a_codec_is_timed_once_for_all_its_series(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=("pcm", "opus-24k"), channels=conditions()[:1])
+    rows = table.read(vary(tmp_path))
+    timed = rows[(rows["name"] == "stoi") & (rows["protection"] == "none") & (rows["concealment"] != "mute")]
+    timed = timed.assign(scorer="link", name="encode_rtf", kind="timing", value=0.125)
+    table.write(pd.concat([rows, timed], ignore_index=True), tmp_path / "results.parquet")
+    assert text_of(render(tmp_path)).count("0.125") == 2 + 4
+
+
+def test_a_name_that_is_too_long_keeps_what_tells_it_apart() -> None:
+    names = ("opus-24k", "a codec with a long name", "Stream 2k · repeat_fade", "codec · 1 copy · repeat_fade")
+    wanted = ["opus-24k", "a codec with a lo…", "Stre…· repeat_fade", "code…y · repeat_fade"]
+    assert [figures.short(name) for name in names[:3]] == wanted[:3]
+    assert all(len(figures.short(name)) <= 18 for name in names)
+    assert figures.short(names[3]).endswith("repeat_fade")
 
 
 def test_ratios_are_pooled_from_their_parts(tmp_path: Path) -> None:

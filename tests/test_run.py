@@ -20,18 +20,18 @@ from pandas.testing import assert_frame_equal
 from benchmark import audio, pipeline, suite, table
 from benchmark.codec import frame_of
 from benchmark.hosts import Encoded
-from benchmark.packetise import packetise
 from benchmark.pipeline import Trial
-from benchmark.plan import Settings, Subject, Work, conditions
+from benchmark.plan import OWN, Settings, Subject, Work, conditions, schemes
 from benchmark.suite import Suite
-from benchmark.types import LOST, CodecInfo, Spec, UserError, Utterance, ValueInfo
+from benchmark.types import LOST, CodecInfo, NotMeasured, Spec, UserError, Utterance, ValueInfo
 from tests import misbehaving
 from tests.quick import ROOT, forbid_encoding, make_run, one, shared, values, write_speech
 from tests.quick import suite as quick_suite
 from tests.signals import speech_like
 from tests.test_child import alive, until
 
-LINK = {"net_bps", "payload_bps", "wire_bps", "loss_rate", "late_rate", "burst_ms", "delay_ms"}
+LINK = {"net_bps", "payload_bps", "wire_bps", "redundancy_bps", "loss_rate", "late_rate", "residual_loss"}
+LINK |= {"burst_ms", "delay_ms", "latency_ms"}
 CHANNELS = ["clean", "bernoulli:loss=0.2"]
 HERE = "tests.misbehaving:"
 
@@ -391,6 +391,32 @@ def test_the_measured_delay_is_removed(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("returned", "agrees", "length"),
+    [(1_024, True, 1_000), (1_010, True, 986), (1_000, True, 976), (999, True, None), (1_023, False, None)],
+)
+def test_no_samples_are_owed_for_a_delay_that_only_an_envelope_sees(
+    returned: int, agrees: bool, length: int | None
+) -> None:
+    """1000 are due; 24 of delay were measured and none declared."""
+
+    class Returning:
+        def decode(self, *arguments: Any) -> tuple[Any, float]:
+            return np.zeros(returned, np.float32), 0.0
+
+    info = CodecInfo(16_000, 16_000, frame=320)
+    subject = Subject("", Spec("pcm"), info, delay=24, measured={"agrees": agrees})
+    settings = Settings("streaming", 0, "none", (0,), ("default",))
+    work = Work(subject, Utterance("a", Path("a")), "", (), (), (), settings, Path())
+    reference = audio.Audio(np.zeros(1_000, np.float32), 16_000)
+    bench: Any = Returning()
+    if length is not None:
+        assert len(pipeline.decode(work, reference, [], OWN, bench)) == length
+        return
+    with pytest.raises(NotMeasured, match="samples after its delay of 24"):
+        pipeline.decode(work, reference, [], OWN, bench)
+
+
 def test_without_a_clean_condition_the_loss_free_output_is_heard_all_the_same(tmp_path: Path) -> None:
     make_run(quick_suite("mulaw", channels=["bernoulli:loss=0.3"], save_audio="report"), tmp_path)
     for entry in json.loads((tmp_path / "audio" / "index.json").read_text()):
@@ -401,15 +427,19 @@ def test_without_a_clean_condition_the_loss_free_output_is_heard_all_the_same(tm
 
 
 def test_codecs_of_other_frames_meet_the_same_weather() -> None:
-    trial = Trial(conditions(Suite(channels=("gilbert:burst_ratio=2,loss=0.3",)), [])[0], 0, "")
-    settings = Settings("streaming", 60_000_000, "none", (0,))
-    work = Work(Subject("", Spec("pcm")), Utterance("a", Path("a")), "", (), (), settings, Path())
+    made = Suite(channels=("gilbert:burst_ratio=2,loss=0.3",))
+    trial = Trial(conditions(made, [])[0], 0, schemes(made)[0], OWN, "")
+    settings = Settings("streaming", 60_000_000, "none", (0,), ("default",))
+    work = Work(Subject("", Spec("pcm")), Utterance("a", Path("a")), "", (), (), (), settings, Path())
     lost: dict[int, dict[int, bool]] = {}
     for ms in (10, 20, 40):
         info = CodecInfo(16_000, 16_000, frame=16 * ms)
         frames = [frame_of(info, i, b"x") for i in range(8_000 // ms)]
-        sent = pipeline.transmit(Encoded(frames, None), packetise(frames, "none"), trial, work)
-        lost[ms] = {p.sent: bool(d == LOST) for p, d in zip(sent.packets, sent.fate.delays, strict=True)}
+        encoded = Encoded(frames, None)
+        of_codec = replace(work, subject=replace(work.subject, info=info))
+        stream = pipeline.stream_of(of_codec, encoded, trial.scheme)
+        sent = pipeline.transmit(encoded, stream, trial, of_codec)
+        lost[ms] = {p.sent: bool(d == LOST) for p, d in zip(stream.packets, sent.fate.delays, strict=True)}
     assert 0.15 < np.mean(list(lost[10].values())) < 0.45
     for ms in (20, 40):
         assert all(lost[10][instant] == fate for instant, fate in lost[ms].items())

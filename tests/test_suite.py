@@ -34,6 +34,8 @@ def test_every_key_is_read(read):
         data: {manifest: [a.csv, b.csv], split: test, limit: 3}
         codecs: {a: pcm}
         channels: clean
+        protection: bundle:frames=2
+        concealment: mute
         playout: {buffer_ms: 100}
         header: ipv6_udp_rtp
         metrics: stoi
@@ -45,6 +47,7 @@ def test_every_key_is_read(read):
     )
     assert made.data == suite.Data(("a.csv", "b.csv"), "test", 3)
     assert (made.channels, made.metrics, made.seeds) == (("clean",), ("stoi",), (7,))
+    assert (made.protection, made.concealment) == (("bundle:frames=2",), ("mute",))
     assert (made.playout.buffer_ms, made.limits.seconds, made.limits.memory_mb) == (100.0, 5.0, 100)
     assert isinstance(made.playout.buffer_ms, float)
     assert (made.header, made.mode, made.save_audio) == ("ipv6_udp_rtp", "offline", "none")
@@ -96,6 +99,12 @@ def test_the_dropout_suite_is_its_grid():
         ("codecs: {a: pcm, a: mulaw}", "the key 'a' stands twice"),
         ("codecs: ['opus:bitrate']\nchannels: ['gilbert:0.1,loss=1']", "'0.1' is not a parameter"),
         (BASE + "channels: []", "channels is empty: nothing to run"),
+        (BASE + "protection: []", "protection is empty: nothing to run"),
+        (BASE + "protection: 5", "protection: 5 is neither NAME:key=value nor NAME: {key: value or [values]}"),
+        (BASE + "protection: [{bundle: {frames: []}}]", "protection: bundle expands to 0 conditions"),
+        (BASE + "protection: [{bundle: {frames: {a: 1}}}]", "protection: bundle: frames={'a': 1} is neither text"),
+        (BASE + "concealment: []", "concealment is empty: nothing to run"),
+        (BASE + "concealment: [mute, 5]", "concealment: 5 is not text"),
         (BASE + "channels: [5]", "channels: 5 is neither NAME:key=value nor NAME: {key: value or [values]}"),
         (BASE + "channels: [{gilbert: 0.1}]", "channels: gilbert: 0.1 is not a group of keys"),
         (BASE + "channels: [{gilbert: {loss: {a: 1}}}]", "channels: gilbert: loss={'a': 1} is neither text"),
@@ -185,9 +194,15 @@ channels:
     )
 
 
-def test_a_metric_or_a_seed_given_twice_counts_once(read):
-    made = read(BASE + "metrics: [stoi, pesq_wb, stoi]\nseeds: [1, 0, 1]\n")
-    assert (made.metrics, made.seeds) == (("stoi", "pesq_wb"), (1, 0))
+def test_protections_are_expanded_as_conditions_are(read):
+    made = read(BASE + "protection: [none, none, {redundancy: {copies: [1, 2], bundle: 4}}, 'interleave:depth=2']")
+    grid = ("redundancy:bundle=4,copies=1", "redundancy:bundle=4,copies=2")
+    assert made.protection == ("none", *grid, "interleave:depth=2")
+
+
+def test_what_is_given_twice_counts_once(read):
+    made = read(BASE + "metrics: [stoi, pesq_wb, stoi]\nseeds: [1, 0, 1]\nconcealment: [mute, all, mute]\n")
+    assert (made.metrics, made.seeds, made.concealment) == (("stoi", "pesq_wb"), (1, 0), ("mute", "all"))
 
 
 def test_overrides_reach_every_level(read):
