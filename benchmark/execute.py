@@ -1,5 +1,6 @@
 """Where works run: in this process, in several supervised workers, or on a Dask cluster; the rows are the same."""
 
+import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from benchmark.bench import Bench
 from benchmark.registry import use_current_folder
 from benchmark.suite import Limits
 from benchmark.types import UserError
+from benchmark.weights import VARIABLE, data_root
 
 PATIENCE = 10  # s until a scheduler has to answer
 
@@ -18,6 +20,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _local = threading.local()  # a bench per worker thread: its children stay warm from one work to the next
+_own_root = os.environ.get(VARIABLE, "")  # of a Dask worker, for runs that name none
 
 
 def execute(
@@ -85,16 +88,18 @@ def _on_dask(
 ) -> Iterator[Result]:
     from distributed import as_completed as as_finished
 
+    root = str(data_root()) if os.environ.get(VARIABLE) else ""  # workers do not inherit it
     with _client(scheduler) as client:
-        futures = [client.submit(_on_worker, function, item, limits, pure=False) for item in items]
+        futures = [client.submit(_on_worker, function, item, limits, root, pure=False) for item in items]
         for _, result in as_finished(futures, with_results=True):
             yield result
 
 
-def _on_worker(function: Callable[[Item, Bench], Result], item: Item, limits: Limits) -> Result:
+def _on_worker(function: Callable[[Item, Bench], Result], item: Item, limits: Limits, root: str) -> Result:
     use_current_folder()
-    if not hasattr(_local, "bench") or _local.bench.limits != limits:
-        _local.bench = Bench(limits)
+    os.environ[VARIABLE] = root = root or _own_root  # which the children inherit; empty is as good as none
+    if getattr(_local, "serves", None) != (limits, root):
+        _local.bench, _local.serves = Bench(limits), (limits, root)
     bench: Bench = _local.bench
     return function(item, bench)
 

@@ -1,153 +1,177 @@
-"""Brings data sets from their public home: resumable, checked by SHA-256, unpacked safely, given a manifest.
+"""Brings data sets and weights from their public home: resumable, checked by SHA-256, unpacked safely.
 
-A source is described by ``data_manifests/sources/NAME.yaml``. Nothing else in the suite downloads anything.
+A source is described by ``data_manifests/sources/NAME.yaml``: an archive, which also gets a manifest, or several
+files. Nothing else in the suite downloads anything.
 """
 
+import contextlib
 import csv
 import hashlib
-import http.client
+import json
 import shutil
 import tarfile
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias
+from typing import Any
 
 import yaml
 
+from benchmark.download import File, Progress, Received, download
 from benchmark.manifest import file_digest, shipped
 from benchmark.registry import nearest
 from benchmark.types import UserError
 
-CHUNK = 1 << 20  # bytes read at once
-TIMEOUT = 60.0  # seconds without a single byte
-MARKER = ".fetched"  # holds the checksum of what the folder was made from
-DOWNLOADS = "downloads"  # folder of the data root for archives, also for those brought by hand
-
-Progress: TypeAlias = Callable[[int, int | None], None]  # bytes done, bytes in all where known
+MARKER = ".fetched"  # says what the folder was made from: the archive's checksum, or `Received` of each file
+DOWNLOADS = "downloads"  # folder of the data root for what is under way, also for archives brought by hand
+CHECKED = {
+    "ours": "our checksum was checked",
+    "publisher": "no checksum of our own: the publisher's was checked",
+    "nobody": "no checksum, neither of our own nor the publisher's, was checked",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A data set somebody publishes.
+    """A data set or a checkpoint that somebody publishes: one archive at `url`, or several `files`.
 
     Attributes:
-        archive: ``tar.gz``, or ``none`` for a single file.
         provides: the folder of the data root it becomes.
+        url: of the archive, whose checksum is `sha256`.
+        archive: ``tar.gz``, or ``none`` for a single file.
+        files: in place of `url`; the folder holds them under the last parts of their addresses.
         layout: how to make a manifest of it, see `LAYOUTS`; empty: it needs none.
+        repository: its name on a model hub, ``owner/name``.
         bytes: size of the download, where known.
     """
 
     name: str
     title: str
-    url: str
-    sha256: str
-    archive: str
     licence: str
     citation: str
     provides: str
+    url: str = ""
+    sha256: str = ""
+    archive: str = "none"
+    files: tuple[File, ...] = ()
     layout: str = ""
+    repository: str = ""
     bytes: int | None = None
 
 
 def known() -> dict[str, Source]:
     """All sources that come with the project, by name."""
     files = sorted((shipped() / "sources").glob("*.yaml"))
-    sources = [Source(**yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files]
+    sources = [_source(yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files]
     return {source.name: source for source in sources}
 
 
+def _source(entry: dict[str, Any]) -> Source:
+    return Source(**{**entry, "files": tuple(File(**file) for file in entry.get("files", ()))})
+
+
 def fetch(name: str, root: Path, progress: Progress = lambda done, total: None) -> Path:
-    """Put the data set `name` under `root` and return its folder; nothing to do when it is there already.
+    """Put the source `name` under `root` and return its folder; nothing to do when it is there already.
 
     Raises:
         UserError: for an unknown name, a network failure, a wrong checksum or an archive that is not safe.
     """
     sources = known()
     if name not in sources:
-        raise UserError(f"No data set called {name!r}. {nearest(name, sources)}")
+        raise UserError(f"There is nothing called {name!r} to fetch. {nearest(name, sources)}")
     return bring(sources[name], root, progress)
 
 
 def bring(source: Source, root: Path, progress: Progress) -> Path:
     """As `fetch`, for a source that need not be a shipped one."""
-    folder, archive = root / source.provides, root / DOWNLOADS / PurePosixPath(source.url).name
-    marker = folder / MARKER
-    if marker.is_file() and marker.read_text(encoding="utf-8").strip() == source.sha256:
-        return folder
-    if folder.exists() and not marker.is_file():
+    folder = root / source.provides
+    if folder.exists() and not (folder / MARKER).is_file():
         raise UserError(f"{folder} exists, but `focalbench fetch` did not make it; move it away first.")
-    by_hand = archive.is_file()
     try:
-        if not by_hand:
-            archive.parent.mkdir(parents=True, exist_ok=True)
-            _download(source, archive, progress)
-        elif (digest := file_digest(archive)) != source.sha256:
-            raise UserError(f"{archive} has SHA-256 {digest}, {source.name} needs {source.sha256}; delete it.")
-        _unpack(source, archive, folder)
+        if source.files and not _has_files(source, folder):
+            _bring_files(source, root / DOWNLOADS / source.name, folder, progress)
+        elif not source.files and _text(folder / MARKER).strip() != source.sha256:
+            _bring_archive(source, root / DOWNLOADS / PurePosixPath(source.url).name, folder, progress)
     except OSError as error:
         raise UserError(f"{source.name}: cannot be put under {root}: {error}.") from error
-    if not by_hand:
-        archive.unlink()
     return folder
 
 
-def _download(source: Source, archive: Path, progress: Progress) -> None:
-    partial = archive.with_name(archive.name + ".partial")
+def received(folder: Path) -> Mapping[str, Received]:
+    """What came for each file of a fetched folder, by its name; empty where an archive came."""
     try:
-        _receive(source.url, partial, progress)
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise UserError(
-            f"{source.url} cannot be fetched: {reason}. Try again (it goes on where it stopped), "
-            f"or download it by other means to {archive} and run the command again."
-        ) from error
-    if (digest := file_digest(partial)) != source.sha256:
-        partial.unlink()
-        raise UserError(f"{source.url} came with SHA-256 {digest}, not {source.sha256}; it was thrown away.")
-    partial.replace(archive)
+        return {name: Received(**entry) for name, entry in json.loads(_text(folder / MARKER)).items()}
+    except (ValueError, TypeError, AttributeError):  # the marker of an archive, or one that was tampered with
+        return {}
 
 
-def _receive(url: str, partial: Path, progress: Progress) -> None:
-    done = partial.stat().st_size if partial.exists() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": "focalbench"})
-    if done:
-        request.add_header("Range", f"bytes={done}-")
-    try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as error:
-        if not (done and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE):
-            raise
-        error.close()
-        return  # nothing is left to get; the checksum will tell whether it is the right thing
-    with response:
-        if response.status != http.HTTPStatus.PARTIAL_CONTENT:
-            done = 0  # this server does not resume: from the beginning
-        length = response.headers.get("Content-Length")
-        total = done + int(length) if length else None
-        with partial.open("ab" if done else "wb") as file:
-            while chunk := response.read(CHUNK):
-                file.write(chunk)
-                done += len(chunk)
-                progress(done, total)
-    if total is not None and done < total:
-        raise ConnectionError(f"the connection ended after {done} of {total} bytes")
+def record(folder: Path) -> Iterator[str]:
+    """A line for each file of a fetched folder: what came, and what it was checked against."""
+    for name, one in received(folder).items():
+        revision = f", revision {one.revision}" if one.revision else ""
+        yield f"  {name}: {one.bytes} bytes, SHA-256 {one.sha256}{revision} ({CHECKED[one.checked]}; recorded)"
 
 
-def _unpack(source: Source, archive: Path, folder: Path) -> None:
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _has_files(source: Source, folder: Path) -> bool:
+    held = received(folder)
+    return all(
+        file.name in held
+        and held[file.name].url == file.url
+        and (file.sha256 or held[file.name].sha256) == held[file.name].sha256
+        and (folder / file.name).is_file()
+        for file in source.files
+    )
+
+
+def _bring_files(source: Source, parts: Path, folder: Path, progress: Progress) -> None:
+    parts.mkdir(parents=True, exist_ok=True)
+    otherwise = f"put {' and '.join(file.name for file in source.files)} into {folder} by other means"
+    partials = {file: parts / f"{file.name}.partial" for file in source.files}
+    came = {file.name: download(file, partial, progress, otherwise) for file, partial in partials.items()}
+    if len(revisions := sorted({one.revision for one in came.values() if one.revision})) > 1:
+        raise UserError(f"{source.name} was changed while it was fetched ({', '.join(revisions)}); fetch it again.")
+    with _building(folder) as work:
+        for file, partial in partials.items():
+            shutil.move(partial, work / file.name)
+        entries = {name: asdict(one) for name, one in came.items()}
+        (work / MARKER).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+    with contextlib.suppress(OSError):  # somebody keeps something there
+        parts.rmdir()
+
+
+def _bring_archive(source: Source, archive: Path, folder: Path, progress: Progress) -> None:
+    if by_hand := archive.is_file():
+        if (digest := file_digest(archive)) != source.sha256:
+            raise UserError(f"{archive} has SHA-256 {digest}, {source.name} needs {source.sha256}; delete it.")
+    else:
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        partial = archive.with_name(archive.name + ".partial")
+        otherwise = f"download it by other means to {archive} and run the command again"
+        download(File(source.url, source.sha256), partial, progress, otherwise)
+        partial.replace(archive)
+    with _building(folder) as work:
+        if source.archive == "none":
+            shutil.copyfile(archive, work / archive.name)
+        else:
+            _extract(archive, work)
+        if source.layout:
+            _write_manifest(source, work)
+        (work / MARKER).write_text(source.sha256 + "\n", encoding="utf-8")
+    if not by_hand:
+        archive.unlink()
+
+
+@contextlib.contextmanager
+def _building(folder: Path) -> Iterator[Path]:
     """Build the whole folder beside its place, then move it there: it is never half there."""
     work = folder.with_name(folder.name + ".partial")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    if source.archive == "none":
-        shutil.copyfile(archive, work / archive.name)
-    else:
-        _extract(archive, work)
-    if source.layout:
-        _write_manifest(source, work)
-    (work / MARKER).write_text(source.sha256 + "\n", encoding="utf-8")
+    yield work
     shutil.rmtree(folder, ignore_errors=True)
     work.rename(folder)
 

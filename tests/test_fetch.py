@@ -5,13 +5,15 @@ import io
 import tarfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from benchmark import fetch, manifest
+from benchmark import cli, fetch, manifest, weights
+from benchmark.download import File
 from benchmark.types import UserError
 
 
@@ -46,15 +48,22 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as server:
-        server.requests = []
+@contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[None]:
+    with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
+        yield
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server(("127.0.0.1", 0), Handler)
+    server.requests = []
+    with serving(server):
+        yield server
 
 
 def tar_of(files: dict[str, bytes], links: dict[str, str] | None = None) -> bytes:
@@ -236,15 +245,310 @@ def test_an_archive_without_the_layout_is_said(server, tmp_path):
         fetch.bring(source, tmp_path, quiet)
 
 
+# --- several files, from a model hub ---------------------------------------------------------------------
+
+CONFIG, MODEL = b'{"a": 1}', bytes(range(256)) * 40
+COMMIT = "484c3f8067a8ca5154343c1c03c4cffa7c4bb6c9"
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+class Hub(ThreadingHTTPServer):
+    """A model hub: what it promises of a large file, it says where it sends on to the bytes.
+
+    Attributes:
+        files: contents by name; None answers with `refusal`.
+        promises: ``X-Linked-Etag`` by name.
+        commits: ``X-Repo-Commit`` by name.
+        cut: the connection of the model ends after so many bytes.
+        asked: each request's path, and the range it asked for.
+    """
+
+    cut: int | None = None
+    refusal = 404
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), HubHandler)
+        self.files: dict[str, bytes | None] = {"config.json": CONFIG, "model.safetensors": MODEL}
+        self.promises = {"model.safetensors": f'"{sha256(MODEL)}"'}
+        self.commits = dict.fromkeys(self.files, COMMIT)
+        self.asked: list[tuple[str, str | None]] = []
+
+
+class HubHandler(BaseHTTPRequestHandler):
+    server: Hub
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range")
+        self.server.asked.append((self.path, asked))
+        name = self.path.rpartition("/")[2]
+        content = self.server.files[name]
+        if content is None:
+            self.send_error(self.server.refusal)
+        elif "/resolve/" in self.path:
+            self.send_on(name)
+        else:
+            self.send_bytes(name, content, int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0)
+
+    def send_on(self, name: str) -> None:
+        large = name in self.server.promises
+        self.send_response(302 if large else 307)
+        self.send_header(
+            "Location", f"http://localhost:{self.server.server_port}/cdn/{name}" if large else f"/api/{name}"
+        )
+        if large:
+            self.send_header("X-Linked-Etag", self.server.promises[name])
+            self.send_header("X-Repo-Commit", self.server.commits[name])
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def send_bytes(self, name: str, content: bytes, start: int) -> None:
+        body = content[start:]
+        self.send_response(416 if start and not body else 206 if start else 200)
+        self.send_header("ETag", f'"{"5" * 64}"')  # looks like a SHA-256, and is another number
+        if self.path.startswith("/api/"):
+            self.send_header("X-Repo-Commit", self.server.commits[name])
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: self.server.cut] if name == "model.safetensors" else body)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    hub = Hub()
+    with serving(hub):
+        yield hub
+
+
+def checkpoint(hub: Hub, name: str = "focalcodec_stream_65k", **digests: str) -> fetch.Source:
+    """A shipped source whose files are on the hub of the test."""
+    source = fetch.known()[name]
+    base = f"http://127.0.0.1:{hub.server_port}/{source.repository}/resolve/main"
+    files = (
+        File(f"{base}/config.json", digests.get("config"), unchecked=True),
+        File(f"{base}/model.safetensors", digests.get("model")),
+    )
+    return replace(source, files=files)
+
+
+def parts(root: Path) -> list[str]:
+    return sorted(p.name for p in (root / "downloads" / "focalcodec_stream_65k").iterdir())
+
+
+def test_a_checkpoint_arrives_checked_by_the_publishers_checksum(hub, tmp_path, monkeypatch, capsys):
+    source = checkpoint(hub)
+    monkeypatch.setattr(fetch, "known", lambda: {source.name: source})
+    monkeypatch.setenv("FOCALBENCH_DATA", str(tmp_path))
+    assert cli.main(["fetch", source.name]) == 0
+    folder = weights.folder(source.name)
+    assert folder == tmp_path / "focalcodec_stream_65k"
+    assert (folder / "config.json").read_bytes() == CONFIG
+    assert (folder / "model.safetensors").read_bytes() == MODEL
+    lines = [
+        f"focalcodec_stream_65k: {folder}",
+        f"  config.json: 8 bytes, SHA-256 {sha256(CONFIG)}, revision {COMMIT}"
+        " (no checksum, neither of our own nor the publisher's, was checked; recorded)",
+        f"  model.safetensors: 10240 bytes, SHA-256 {sha256(MODEL)}, revision {COMMIT}"
+        " (no checksum of our own: the publisher's was checked; recorded)",
+    ]
+    said = capsys.readouterr()
+    assert said.out.splitlines() == lines
+    assert "focalcodec_stream_65k: 0 of 0 MB" in said.err, "progress"
+    assert not list((tmp_path / "downloads").iterdir())
+    asked = len(hub.asked)
+    assert cli.main(["fetch", source.name]) == 0
+    assert len(hub.asked) == asked, "a second fetch asks for nothing"
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+@pytest.mark.parametrize("promise", ['"{}"', "{}", 'W/"{}"'])
+def test_a_promise_is_read_however_it_is_quoted(hub, tmp_path, promise):
+    hub.promises["model.safetensors"] = promise.format(sha256(MODEL).upper())
+    folder = fetch.bring(checkpoint(hub), tmp_path, quiet)
+    assert fetch.received(folder)["model.safetensors"].checked == "publisher"
+
+
+def test_what_differs_from_the_promise_is_thrown_away(hub, tmp_path):
+    hub.promises["model.safetensors"] = f'"{"1" * 64}"'
+    words = f"came with SHA-256 {sha256(MODEL)}, not {'1' * 64}, as its publisher says; it was thrown away"
+    with pytest.raises(UserError, match=words):
+        fetch.bring(checkpoint(hub), tmp_path, quiet)
+    assert parts(tmp_path) == ["config.json.partial"]
+    assert not (tmp_path / "focalcodec_stream_65k").exists()
+
+
+@pytest.mark.parametrize("promise", [None, '"5d41402abc4b2a76b9719d911017c592"'], ids=["none", "no SHA-256"])
+def test_weights_that_nobody_vouches_for_are_refused_unread(hub, tmp_path, promise):
+    """An error page with status 200, for example."""
+    del hub.promises["model.safetensors"]
+    if promise:
+        hub.promises["model.safetensors"] = promise
+    words = "is refused: neither this project nor its publisher names its SHA-256. You can put config.json and model"
+    with pytest.raises(UserError, match=words) as caught:
+        fetch.bring(checkpoint(hub), tmp_path, quiet)
+    assert "\n" not in str(caught.value)
+    assert parts(tmp_path) == ["config.json.partial"]
+    assert not (tmp_path / "focalcodec_stream_65k").exists()
+
+
+def test_our_own_checksum_counts_more_than_the_promise(hub, tmp_path):
+    hub.promises["model.safetensors"] = f'"{"1" * 64}"'
+    folder = fetch.bring(checkpoint(hub, model=sha256(MODEL), config=sha256(CONFIG)), tmp_path / "ours", quiet)
+    assert {one.checked for one in fetch.received(folder).values()} == {"ours"}
+    assert all("(our checksum was checked; recorded)" in line for line in fetch.record(folder))
+    hub.promises["model.safetensors"] = f'"{sha256(MODEL)}"'
+    with pytest.raises(UserError, match=f"not {'2' * 64}; it was thrown away"):
+        fetch.bring(checkpoint(hub, model="2" * 64), tmp_path, quiet)
+
+
+def test_a_broken_checkpoint_goes_on_where_it_stopped(hub, tmp_path):
+    """The large file, that is: of a small one without a checksum nothing tells whether two parts fit together."""
+    hub.cut = 1000
+    with pytest.raises(UserError, match=r"ended after 1000 of 10240 bytes. Try again .*, or put config.json and model"):
+        fetch.bring(checkpoint(hub), tmp_path, quiet)
+    assert parts(tmp_path) == ["config.json.partial", "model.safetensors.partial"]
+    assert not (tmp_path / "focalcodec_stream_65k").exists(), "it is never half there"
+    hub.cut, hub.asked = None, []
+    hub.files["config.json"] = b'{"a": 2}'  # as long as before
+    folder = fetch.bring(checkpoint(hub), tmp_path, quiet)
+    assert (folder / "config.json").read_bytes() == b'{"a": 2}'
+    assert (folder / "model.safetensors").read_bytes() == MODEL
+    assert ("/cdn/model.safetensors", "bytes=1000-") in hub.asked
+    assert ("/cdn/model.safetensors", None) not in hub.asked
+
+
+def test_a_complete_download_is_only_checked(hub, tmp_path):
+    """The server answers 416, where it sends on to with what it promises."""
+    partial = tmp_path / "downloads" / "focalcodec_stream_65k" / "model.safetensors.partial"
+    partial.parent.mkdir(parents=True)
+    for content, right in ((b"x" * len(MODEL), False), (MODEL, True)):
+        partial.write_bytes(content)
+        if right:
+            folder = fetch.bring(checkpoint(hub), tmp_path, quiet)
+            assert (folder / "model.safetensors").read_bytes() == MODEL
+        else:
+            with pytest.raises(UserError, match="as its publisher says"):
+                fetch.bring(checkpoint(hub), tmp_path, quiet)
+    assert hub.asked.count(("/cdn/model.safetensors", "bytes=10240-")) == 2
+    assert ("/cdn/model.safetensors", None) not in hub.asked
+
+
+def test_a_file_that_is_not_there_is_one_line_without_a_call_to_try_again(hub, tmp_path):
+    hub.files["model.safetensors"] = None
+    with pytest.raises(UserError, match=r"/model\.safetensors cannot be fetched: the server answers 404 Not") as caught:
+        fetch.bring(checkpoint(hub), tmp_path, quiet)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert "Try again" not in text
+    assert f"You can put config.json and model.safetensors into {tmp_path / 'focalcodec_stream_65k'} by other" in text
+    assert not (tmp_path / "focalcodec_stream_65k").exists()
+
+
+def test_a_server_in_trouble_is_worth_another_try(hub, tmp_path):
+    hub.files["model.safetensors"], hub.refusal = None, 503
+    with pytest.raises(UserError, match=r"cannot be fetched: Service Unavailable\. Try again"):
+        fetch.bring(checkpoint(hub), tmp_path, quiet)
+
+
+def test_files_of_two_revisions_are_not_put_together(hub, tmp_path):
+    hub.commits["model.safetensors"] = "0" * 40
+    with pytest.raises(UserError, match=f"was changed while it was fetched \\({'0' * 40}, {COMMIT}\\); fetch it again"):
+        fetch.bring(checkpoint(hub), tmp_path, quiet)
+    assert not (tmp_path / "focalcodec_stream_65k").exists()
+    hub.commits["config.json"] = "0" * 40
+    assert fetch.received(fetch.bring(checkpoint(hub), tmp_path, quiet))["config.json"].revision == "0" * 40
+
+
+@pytest.mark.parametrize("silent", [["config.json"], ["config.json", "model.safetensors"]], ids=len)
+def test_a_server_that_tells_no_revision_is_fine(hub, tmp_path, silent):
+    hub.commits |= dict.fromkeys(silent, "")
+    lines = list(fetch.record(fetch.bring(checkpoint(hub), tmp_path, quiet)))
+    assert [", revision" in line for line in lines] == [False, len(silent) == 1]
+
+
+@pytest.mark.parametrize("harm", ["file", "marker", "address", "checksum"])
+def test_what_is_no_longer_what_the_source_says_is_fetched_again(hub, tmp_path, harm):
+    source = checkpoint(hub)
+    folder = fetch.bring(source, tmp_path, quiet)
+    if harm == "file":
+        (folder / "config.json").unlink()
+    elif harm == "marker":
+        (folder / ".fetched").write_text('{"config.json": 5}')
+    elif harm == "address":
+        source = replace(source, files=tuple(replace(f, url=f.url.replace("main", "v2")) for f in source.files))
+    else:
+        source = checkpoint(hub, config=sha256(b'{"a": 3}'))
+        hub.files["config.json"] = b'{"a": 3}'
+    asked = len(hub.asked)
+    fetch.bring(source, tmp_path, quiet)
+    assert len(hub.asked) > asked
+    assert sorted(p.name for p in folder.iterdir()) == [".fetched", "config.json", "model.safetensors"]
+    assert fetch._has_files(source, folder)
+
+
+def test_a_new_version_that_fails_leaves_the_old_one(hub, tmp_path):
+    folder = fetch.bring(checkpoint(hub), tmp_path, quiet)
+    with pytest.raises(UserError, match="came with SHA-256"):
+        fetch.bring(checkpoint(hub, model="3" * 64), tmp_path, quiet)
+    assert (folder / "model.safetensors").read_bytes() == MODEL
+
+
+def test_weights_of_the_users_own_are_left_alone(hub, tmp_path):
+    (tmp_path / "focalcodec_stream_65k").mkdir()
+    with pytest.raises(UserError, match="did not make it; move it away first"):
+        fetch.bring(checkpoint(hub), tmp_path, quiet)
+    assert not hub.asked
+
+
+def test_the_record_of_an_archive_is_empty(server, tmp_path):
+    assert not list(fetch.record(fetch.bring(source_of(server, CONTENT), tmp_path, quiet)))
+
+
+# --- the shipped sources ---------------------------------------------------------------------------------
+
+
+def is_digest(text: str | None) -> bool:
+    return text is not None and len(text) == 64 and int(text, 16) >= 0
+
+
 def test_every_shipped_source_is_complete():
     sources = fetch.known()
     assert "librispeech_test_clean" in sources
     for name, source in sources.items():
         assert source.name == name == source.provides
-        assert len(source.sha256) == 64
-        assert int(source.sha256, 16) >= 0
         assert source.archive in ("tar.gz", "none")
         assert source.layout in ("", *fetch.LAYOUTS)
-        assert source.url.startswith("https://")
         assert source.licence
         assert source.citation
+        assert bool(source.url) != bool(source.files), "an archive or files"
+        if source.url:
+            assert is_digest(source.sha256)
+            assert source.url.startswith("https://")
+        for file in source.files:
+            assert file.sha256 is None or is_digest(file.sha256)
+            assert file.url.startswith(f"https://huggingface.co/{source.repository}/resolve/")
+
+
+def test_the_shipped_checkpoints():
+    sources = fetch.known()
+    repositories = {
+        "focalcodec_stream_2k": "focalcodec_50hz_2k_causal",
+        "focalcodec_stream_4k": "focalcodec_50hz_4k_causal",
+        "focalcodec_stream_65k": "focalcodec_50hz_65k_causal",
+        "focalcodec_50hz": "focalcodec_50hz",
+        "focalcodec_25hz": "focalcodec_25hz",
+        "focalcodec_12_5hz": "focalcodec_12_5hz",
+    }
+    for name, repository in repositories.items():
+        source = sources[name]
+        assert source.repository == f"lucadellalib/{repository}"
+        assert [file.name for file in source.files] == list(weights.CHECKPOINT)
+        assert [file.unchecked for file in source.files] == [True, False], "weights are never taken unchecked"
+        assert "CC BY-SA 3.0" in source.licence
+        assert ("2509.16195" if "stream" in name else "2502.04465") in source.citation
+        assert source.title.startswith("Checkpoint ")
