@@ -25,7 +25,7 @@ from typing import IO, Any
 from benchmark.types import NotMeasured, Unavailable, UserError
 
 LENGTH = struct.Struct(">Q")
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")  # read by libraries
 BOOT = "import sys; sys.path.append(sys.argv[1]); from benchmark.child import main; main(*map(int, sys.argv[2:]))"
 LARGEST_OUTPUT = 1 << 30  # bytes a child may write into any one file, its error output included
 
@@ -49,11 +49,15 @@ class Child:
     Args:
         seconds: limit of one call, the first one including the start.
         memory_mb: limit of the child's data, MiB.
+        threads: for arithmetic; one, so that workers share the cores and values do not depend on their number.
     """
 
-    def __init__(self, host: str, *arguments: Any, seconds: float = 300.0, memory_mb: int = 8192) -> None:
+    def __init__(
+        self, host: str, *arguments: Any, seconds: float = 300.0, memory_mb: int = 8192, threads: int = 1
+    ) -> None:
         self._start = (host, arguments, memory_mb * 2**20, sys.path)
         self._seconds = seconds
+        self._threads = dict.fromkeys(THREADS, str(threads))
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._errors: IO[bytes] | None = None
@@ -96,7 +100,7 @@ class Child:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=self._errors,
-                    env={**os.environ, **ONE_THREAD},
+                    env={**os.environ, **self._threads},
                     start_new_session=True,
                 )
         except OSError as error:

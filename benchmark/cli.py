@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from benchmark.types import Unavailable, UserError
 
     use_current_folder()
+    if (root := getattr(options, "data_root", None)) is not None:
+        os.environ["FOCALBENCH_DATA"] = str(root)  # for this process and its children: codecs look there for weights
     try:
         code = int(options.run(options))
         sys.stdout.flush()  # here, where a reader that has gone is no error
@@ -56,9 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     check = command("check", _check, "put a codec to the conformance tests")
     check.add_argument("kind", choices=["codec"])
     check.add_argument("spec", metavar="SPEC")
+    _data_root(check)
+    _probe_arguments(command("probe", _probe, "examine a codec as a black box: latency, streaming, time, losses"))
     ls = command("ls", _ls, "what there is, and what each lacks to run here")
-    ls.add_argument("kind", choices=["codecs", "metrics", "channels", "suites", "data"])
-    fetch = command("fetch", _fetch, "fetch data sets by name, checksummed, resumable")
+    ls.add_argument("kind", choices=["codecs", "metrics", "channels", "protections", "suites", "data"])
+    _data_root(ls)
+    fetch = command("fetch", _fetch, "fetch data sets and weights by name, checksummed, resumable")
     fetch.add_argument("names", nargs="+", metavar="NAME")
     _data_root(fetch)
     replay = command("replay", _replay, "one row of a run again: its audio written, each stage printed")
@@ -79,9 +84,13 @@ def _version() -> str:
 
 
 def _data_root(parser: argparse.ArgumentParser) -> None:
-    default = os.environ.get("FOCALBENCH_DATA")
+    default = os.environ.get("FOCALBENCH_DATA") or None
     text = "where data and weights lie (default: FOCALBENCH_DATA, else the user's cache)"
-    parser.add_argument("--data-root", type=Path, metavar="DIR", default=default and Path(default), help=text)
+    parser.add_argument("--data-root", type=_absolute, metavar="DIR", default=default, help=text)
+
+
+def _absolute(text: str) -> Path:
+    return Path(text).absolute()  # children and Dask workers may live in another folder
 
 
 def _workers(parser: argparse.ArgumentParser) -> None:
@@ -106,6 +115,24 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--timing", action="store_true", help="measure real-time factors afterwards, one codec at a time")
     add("--dry-run", action="store_true", help="say what would be run: trials, hours, disk")
     add("--strict", action="store_true", help="exit 3 when any row failed or was skipped")
+
+
+def _probe_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("spec", metavar="CODEC", help="for example opus:bitrate=12000")
+    add("--threads", type=_at_least_one, default=1, metavar="N", help="for the codec while it is timed (default: 1)")
+    add("--seconds", type=_seconds, default=1.5, metavar="S", help="of speech for each part (default: 1.5)")
+    text = "another configuration to compare with (default: the same with precision=fp32, where it has another one)"
+    add("--against", metavar="SPEC", help=text)
+    add("--json", action="store_true", help="for programs, with the units in the names")
+    _data_root(parser)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.5 <= seconds <= 60:
+        raise argparse.ArgumentTypeError(f"{text} must be from 0.5 to 60")
+    return seconds
 
 
 def _at_least_one(text: str) -> int:
@@ -138,12 +165,12 @@ def _words(text: str | None) -> list[str] | None:
 
 
 def data_root(given: Path | None) -> Path:
-    """The data root: what was given, else the user's cache."""
+    """The data root: what was given, else FOCALBENCH_DATA, else the user's cache."""
     if given is not None:
         return given
-    from platformdirs import user_cache_path
+    from benchmark import weights
 
-    return user_cache_path("focalbench")
+    return weights.data_root()
 
 
 def _suite(options: argparse.Namespace) -> Any:
@@ -252,6 +279,18 @@ def _check(options: argparse.Namespace) -> int:
     return 1 if broken else FINE
 
 
+def _probe(options: argparse.Namespace) -> int:
+    from benchmark.probe.examination import examine, now_and_then
+    from benchmark.probe.text import text
+
+    found = examine(options.spec, options.threads, options.seconds, options.against, now_and_then())
+    sys.stdout.write(json.dumps(found.plain(), indent=2, allow_nan=False) + "\n" if options.json else text(found))
+    if failed := list(found.failures()):
+        sys.stderr.write(f"focalbench: {options.spec} failed in {', '.join(failed)}.\n")
+        return TOO_LITTLE
+    return FINE
+
+
 def _ls(options: argparse.Namespace) -> int:
     from benchmark.listing import lines
 
@@ -260,12 +299,13 @@ def _ls(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from benchmark.fetch import fetch
+    from benchmark.fetch import fetch, record
     from benchmark.progress import megabytes
 
     root = data_root(options.data_root)
     for name in options.names:
-        sys.stdout.write(f"{name}: {fetch(name, root, megabytes(name))}\n")
+        folder = fetch(name, root, megabytes(name))
+        sys.stdout.write("".join(f"{line}\n" for line in [f"{name}: {folder}", *record(folder)]))
     return FINE
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -246,12 +247,37 @@ def test_a_fork_ends_with_its_child(tmp_path: Path) -> None:
     child.close()
 
 
-@pytest.mark.parametrize("fact", ["rate_in", "frame", "delay", "lookahead", "frame_bits", "streaming", "identity"])
+FACTS = ("rate_in", "frame", "delay", "lookahead", "frame_bits", "streaming", "identity", "group", "concealments")
+
+
+@pytest.mark.parametrize("fact", FACTS)
 def test_facts_of_the_wrong_type_are_refused(fact: str) -> None:
     host = CodecHost(Spec("tests.misbehaving:OddInfo", {"fact": fact}))
     with pytest.raises(NotMeasured, match=fact) as caught:
         host.describe()
     assert caught.value.status == "codec_failed"
+
+
+@pytest.mark.parametrize(
+    ("facts", "complaint"),
+    [
+        ({"group": 0}, "makes no sense: .*group=0"),
+        ({"concealments": {"all": 0}}, "concealments with the name 'all', which a suite uses for something else"),
+        ({"concealments": {"mute": -1}}, "not a whole number of frames by name"),
+        ({"concealments": ["mute"]}, "not a whole number of frames by name"),
+    ],
+)
+def test_facts_that_cannot_be_are_refused(facts: dict[str, Any], complaint: str) -> None:
+    host = CodecHost(Spec("pcm"))
+    host.codec.info = replace(host.codec.info, **facts)
+    with pytest.raises(NotMeasured, match=complaint):
+        host.describe()
+
+
+def test_a_loss_strategy_reaches_the_decoder() -> None:
+    host = CodecHost(Spec("tests.misbehaving:Choosy"))
+    heard = {name: host.decode([(0, None)], None, name).max() for name in ("", "mute", "hum")}
+    assert heard == {"": 0.0, "mute": 0.0, "hum": np.float32(0.1)}
 
 
 def test_facts_of_the_right_type_pass() -> None:
