@@ -1,0 +1,68 @@
+"""FocalCodec with full context (arXiv 2502.04465): 50, 25 or 12.5 tokens a second of 13 bits, 16 kHz in and out.
+
+It sees the whole utterance before it sends anything, and hears all of it before it plays. Weights:
+`focalbench fetch focalcodec_50hz` (_25hz, _12_5hz); code and checkpoints Apache-2.0, after WavLM.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from baselines.focalcodec.adapter import Focal
+from baselines.focalcodec.config import FULL_CONTEXT
+from baselines.pcm import require
+from benchmark.tokens import TokenDecoder, TokenEncoder
+from benchmark.types import Decoder, Signal, Slot
+
+MILLISECONDS = 80  # a frame's, unless `tokens` says otherwise: as long as FocalCodec-Stream's
+
+
+class FullContext(Focal):
+    """`rate` tokens a second; `tokens` of them in a frame (default: 80 ms)."""
+
+    def __init__(
+        self,
+        rate: float = 50,
+        weights: str | None = None,
+        precision: str = "fp32",
+        tokens: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        name = f"{rate:g}" if isinstance(rate, int | float) else str(rate)
+        require("focalcodec: rate", name, list(FULL_CONTEXT))
+        if tokens is None:
+            tokens = round(float(name) * MILLISECONDS / 1000)
+        checkpoint = f"focalcodec_{name.replace('.', '_')}hz"
+        super().__init__(checkpoint, FULL_CONTEXT[name], weights, precision, tokens, seed, delay=0)
+
+    def token_encoder(self) -> TokenEncoder:
+        from baselines.focalcodec.sessions import WholeEncoder
+
+        return WholeEncoder(self.loaded.codec)
+
+    def token_decoder(self) -> TokenDecoder:
+        from baselines.focalcodec.sessions import WholeDecoder
+
+        return WholeDecoder(self.loaded.codec)
+
+    def decoder(self, concealment: str = "") -> Decoder:
+        """A session that plays nothing before the end."""
+        return _AtTheEnd(super().decoder(concealment))
+
+
+class _AtTheEnd:
+    """Gives all slots to the session behind it at once."""
+
+    def __init__(self, inner: Decoder) -> None:
+        self.inner = inner
+        self.slots: list[Slot] = []
+
+    def push(self, slots: Sequence[Slot]) -> Signal:
+        self.slots += slots
+        return np.empty(0, np.float32)
+
+    def flush(self) -> Signal:
+        return np.concatenate([self.inner.push(self.slots), self.inner.flush()])
+
+
+make = FullContext
