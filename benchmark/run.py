@@ -83,7 +83,7 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
         "finished": provenance.now(),
         "wall_seconds": round(time.perf_counter() - clock, 3),
         "command": options.command,
-        "warnings": [*_delay_warnings(subjects), *_input_warnings(rows)],
+        "warnings": [*_codec_warnings(subjects), *_input_warnings(rows)],
         "effort": effort,
         "cache": str(options.store.resolve()),
     }
@@ -157,8 +157,10 @@ def _add_seconds(record: dict[str, Any], results: "pd.DataFrame") -> None:
         dataset["seconds"] = round(float(seconds.get(dataset["name"], 0.0)), 3)
 
 
-def _delay_warnings(subjects: Iterable[Subject]) -> Iterator[str]:
+def _codec_warnings(subjects: Iterable[Subject]) -> Iterator[str]:
     for subject in subjects:
+        if subject.info is not None and subject.info.identity.get("weights", "").startswith("random"):
+            yield f"{subject.label} has random weights: its scores show that it runs, and nothing about its quality"
         if subject.status != "ok":
             yield f"{subject.label} did not run ({subject.status}): {subject.reason}"
         elif subject.measured["measured_ms"] is None:

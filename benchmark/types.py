@@ -137,7 +137,8 @@ class CodecInfo:
         lookahead: input needed beyond a frame's end before it can be sent, samples at `rate_in`.
         streaming: False when the encoder sees the whole utterance before it emits anything.
         frame_bits: exact bits of a frame before byte padding; None: 8 x payload bytes.
-        identity: versions of libraries, SHA-256 of weights, precision: whatever changes the output.
+        identity: versions of libraries, SHA-256 of weights, precision: whatever changes the output. Where ``weights``
+            begins with ``random``, the codec is untrained, and is marked wherever it appears.
         group: frames that are encoded, and decoded, together; the first of them waits for the last. Frame i is of
             group i // group.
         token_bits: bits of each of the indices that a payload is a row of; None: it is something else.

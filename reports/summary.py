@@ -226,6 +226,12 @@ def _reading_order(metric: str) -> tuple[int, str]:
     return (order.index(name) if name in order else len(FIRST), metric)
 
 
+def _mark(codec: str, facts: Mapping[str, Any]) -> str:
+    """What has to stand behind a label wherever it is read, unless it says so itself."""
+    weights = facts["codecs"].get(codec, {}).get("identity", {}).get("weights", "")
+    return " (random weights)" if weights.startswith("random") and "weights=random" not in codec else ""
+
+
 def _labels(facts: Mapping[str, Any], rows: "pd.DataFrame") -> dict[tuple[str, str, str], str]:
     """A label for each codec, protection and strategy, in the order of `run.json`; pooling never crosses them."""
     titles = {p["protection"]: p["title"] for p in facts["protections"]}
@@ -239,7 +245,8 @@ def _labels(facts: Mapping[str, Any], rows: "pd.DataFrame") -> dict[tuple[str, s
     found = {}
     for codec, protection, name in places:
         choice = len({n for c, _, n in places if c == codec}) > 1
-        parts = [codec, titles.get(protection, protection) if several else "", name if choice else ""]
+        scheme = titles.get(protection, protection) if several else ""
+        parts = [codec + _mark(codec, facts), scheme, name if choice else ""]
         found[codec, protection, name] = " · ".join(filter(None, parts))
     return found
 

@@ -129,6 +129,17 @@ def test_delays_skips_and_warnings_are_told_first(tmp_path: Path) -> None:
     assert "Note: a load of 3.5 on 2 cores" in first
 
 
+def test_random_weights_stand_behind_every_label(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=("pcm", "codec2-700c"), channels=conditions()[:2])
+    codecs = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["codecs"]
+    codecs["codec2-700c"]["identity"] = {"weights": "random, seed 0"}
+    codecs["pcm"]["identity"] = {"weights": "sha256 abc"}
+    loaded = load(facts(tmp_path, codecs=codecs))
+    assert loaded.codecs == ("pcm", "codec2-700c (random weights)")
+    assert loaded.about("codec2-700c (random weights)")["spec"] == codecs["codec2-700c"]["spec"]
+    assert text_of(render(tmp_path)).count("codec2-700c (random weights)") > 5
+
+
 def test_failures_are_counted_by_reason(tmp_path: Path) -> None:
     text = text_of(render(make_run(tmp_path, codecs=("pcm",), channels=conditions()[:2], status="metric_failed")))
     assert "160 values are missing" in text

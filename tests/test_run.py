@@ -18,6 +18,7 @@ import soundfile
 from pandas.testing import assert_frame_equal
 
 from benchmark import audio, pipeline, suite, table
+from benchmark import run as run_module
 from benchmark.codec import frame_of
 from benchmark.hosts import Encoded
 from benchmark.pipeline import Trial
@@ -389,6 +390,16 @@ def test_the_measured_delay_is_removed(tmp_path: Path) -> None:
     assert record["warnings"] == [
         "Late:ms=7: its measured delay is 7.00 ms, it declares 0.00 ms; the measured one is removed"
     ]
+
+
+def test_random_weights_are_told() -> None:
+    info = CodecInfo(16_000, 16_000, frame=320, identity={"weights": "random, seed 0"})
+    agrees = {"agrees": True, "measured_ms": 0.0}
+    subjects = [
+        Subject(label, Spec("pcm"), i, measured=agrees) for label, i in (("a", info), ("b", replace(info, identity={})))
+    ]
+    [warning] = run_module._codec_warnings(subjects)
+    assert warning == "a has random weights: its scores show that it runs, and nothing about its quality"
 
 
 @pytest.mark.parametrize(
