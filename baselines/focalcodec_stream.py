@@ -23,7 +23,7 @@ class FocalCodecStream(Streaming):
     ) -> None:
         require("focalcodec_stream: variant", variant, list(STREAMING))
         name = f"focalcodec_stream_{variant}"
-        super().__init__(name, STREAMING[variant], weights, precision, tokens, seed, delay=0)
+        super().__init__(name, STREAMING[variant], weights, precision, tokens, seed)
 
 
 make = FocalCodecStream

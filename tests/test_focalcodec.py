@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from baselines.focalcodec import config, model, sessions
-from baselines.focalcodec.product import PRECISIONS
+from baselines.focalcodec.config import PRECISIONS
 from baselines.focalcodec.quantizer import Quantizer
 from baselines.focalcodec.stream import BLOCK, History
 from baselines.focalcodec.voice import nearest

@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from baselines.focalcodec import checkpoint, config, model
 from benchmark.types import UserError
@@ -134,6 +135,28 @@ def test_a_checkpoint_that_does_not_fit_is_named(tmp_path, change, words):
     assert words in refused(written(tmp_path, change=change))
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_numbers_that_are_not_finite(tmp_path, value):
+    folder = written(tmp_path, change=lambda t: t["encoder.norm.weight"][3].fill_(value))
+    assert "encoder.norm.weight holds numbers that are not finite" in refused(folder)
+
+
+def test_a_safetensors_file_may_begin_like_a_pickle(tmp_path):
+    """Its first byte is the low one of its header's length."""
+    path = written(tmp_path) / "model.safetensors"
+    for size in range(128):
+        save_file(tensors(), path, {"format": "pt", "note": "x" * size})
+        if path.read_bytes().startswith(b"\x80"):
+            break
+    assert path.read_bytes().startswith(b"\x80")
+    assert model.open_folder(tmp_path).config == SMALL
+
+
+def test_a_packed_codec_is_not_saved(tmp_path):
+    with pytest.raises(ValueError, match="packed"):
+        model.save(model.load(SMALL, None), tmp_path)
+
+
 def test_another_variant(tmp_path):
     text = refused(written(tmp_path), expected=config.small(config.STREAMING["65k"]))
     assert "another variant: codebook_size is 4096, not 65536" in text
@@ -169,6 +192,10 @@ def test_a_pickle_is_refused_unless_it_holds_plain_tensors(tmp_path, capsys):
     assert "refused" in refused(tmp_path)
     torch.save([torch.ones(1)], path)
     assert "without tensors by name; refused" in refused(tmp_path)
+    torch.save({1: torch.ones(1)}, path)
+    assert "without tensors by name; refused" in refused(tmp_path)
+    torch.save({**tensors(), "encoder.norm.weight": torch.ones(16).to_sparse()}, path)
+    assert "encoder.norm.weight is no dense tensor" in refused(tmp_path)
     assert "never run" not in capsys.readouterr().out
 
 
@@ -183,9 +210,17 @@ def test_a_pickle_is_refused_unless_it_holds_plain_tensors(tmp_path, capsys):
         ({"encoder_config": {"dim": "1024"}}, "dim='1024' must be int"),
         ({"encoder_config": {"dim": True}}, "dim=True must be int"),
         ({"encoder_config": {"strides": 5}}, "strides=5 must be a list of whole numbers"),
-        ({"encoder_config": {"dim": -1}}, "dim=-1 must not be below 0"),
+        ({"encoder_config": {"dim": -1}}, "dim=-1 must be 1 or more"),
         ({"quantizer_config": {"codebook_size": 1000}}, "codebook_size=1000 is no power of two"),
         ({"quantizer_config": {"codebook_size": 64}}, "is not the quantizer's number of bits"),
+        ({"quantizer_config": {"codebook_size": 1}}, "codebook_size=1 is no power of two"),
+        ({"encoder_name": [1]}, "unknown module [1]"),
+        ({"encoder_config": {"num_heads": 0}}, "num_heads=0 must be 1 or more"),
+        ({"encoder_config": {"num_heads": 5}}, "is no multiple of num_heads"),
+        ({"encoder_config": {"max_distance": 8}}, "max_distance above a quarter of it"),
+        ({"encoder_config": {"strides": [5, 2]}}, "hidden_dims, kernel_sizes and strides are not equally many"),
+        ({"compressor_config": {"hidden_dims": [32]}}, "downscale_factors are not equally many"),
+        ({"decoder_config": {"input_channels": 32}}, "gives input_dim twice"),
         ({"decoder_config": {"causal": False}}, "some parts are causal and some are not"),
     ],
 )
@@ -194,7 +229,7 @@ def test_a_configuration_that_makes_no_sense(tmp_path, changes, words):
     assert words in refused(folder)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "\0"])
+@pytest.mark.parametrize("text", ["{", "[]", "\0", "[" * 100_000])
 def test_a_configuration_that_is_none(tmp_path, text):
     (written(tmp_path) / "config.json").write_text(text)
     assert "config.json" in refused(tmp_path)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from baselines.focalcodec.config import PRECISIONS
 from baselines.focalcodec.product import (
-    PRECISIONS,
     SMALLEST,
     STEPS,
     Depthwise,
@@ -15,6 +15,7 @@ from baselines.focalcodec.product import (
     kernel,
 )
 from benchmark.seeds import generator
+from benchmark.types import Unavailable
 
 
 def normal(name, *shape):
@@ -68,6 +69,16 @@ def test_what_is_too_small_to_gain_stays_exact(precision):
     weight, x = normal("small", SMALLEST - 1, 300), normal("x", 1, 3, 300)
     expected = torch.nn.functional.linear(x, weight)
     torch.testing.assert_close(kernel(weight, None, precision)(x), expected, rtol=0, atol=1e-4)
+
+
+def test_where_a_kernel_is_missing(layer, monkeypatch):
+    weight, bias, x = layer
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    torch.testing.assert_close(kernel(weight, bias, "fp32")(x), torch.nn.functional.linear(x, weight, bias))
+    monkeypatch.setattr(type(torch.backends.quantized), "supported_engines", ["none"])
+    for precision in ("bf16", "int8"):
+        with pytest.raises(Unavailable, match=f"precision={precision} needs FBGEMM"):
+            kernel(weight, bias, precision)
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -1,5 +1,7 @@
 """The adapters: packets of exact size, sessions, weights that are random, given, or not there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from benchmark.suite import Limits
 from benchmark.types import Slot, Unavailable, UserError
 from tests.signals import speech_like
 
-RATE = 16_000
+SMALL_ENCODER = config.small(config.STREAMING["65k"]).encoder
 NAMES = {"2k": 11, "4k": 12, "65k": 16}
 
 
@@ -111,6 +113,14 @@ def test_where_weights_come_from(at_root):
         focalcodec.make(25, weights="focalcodec_50hz")
 
 
+def test_the_configuration_belongs_to_the_identity(at_root, tmp_path):
+    changed = replace(config.small(config.STREAMING["65k"]), encoder=replace(SMALL_ENCODER, window_size=8))
+    model.write(changed, dict(checkpoint.random(model.skeleton(changed).shapes(), 0)), tmp_path)
+    usual, other = (focalcodec_stream.make("65k", weights=w).info.identity for w in (None, str(tmp_path)))
+    assert usual["weights"] == other["weights"]
+    assert usual["config"] != other["config"]
+
+
 def test_without_weights_it_is_skipped_and_says_how_to_get_them(monkeypatch, tmp_path):
     monkeypatch.setenv(weights.VARIABLE, str(tmp_path))
     for make, name in ((focalcodec_stream.make, "focalcodec_stream_65k"), (focalcodec.make, "focalcodec_50hz")):
@@ -124,6 +134,7 @@ def test_without_weights_it_is_skipped_and_says_how_to_get_them(monkeypatch, tmp
         ({"variant": "8k"}, r"variant='8k' is not allowed; choose from '2k', '4k', '65k'"),
         ({"precision": "fp16"}, "precision='fp16' is not allowed"),
         ({"tokens": 3}, "3 tokens in a frame are not allowed; choose 1, 2 or a multiple of 4"),
+        ({"seed": "x"}, "seed='x' is not allowed; give a whole number"),
         ({"weights": 7}, "weights=7 is not allowed; give a folder, random, or nothing"),
         ({"weights": "nowhere"}, "No weights at 'nowhere'"),
     ],
@@ -131,7 +142,7 @@ def test_without_weights_it_is_skipped_and_says_how_to_get_them(monkeypatch, tmp
 def test_bad_parameters(at_root, arguments, words):
     with pytest.raises(UserError, match=words):
         focalcodec_stream.make(**arguments)
-    with pytest.raises(UserError, match=r"rate='49' is not allowed; choose from '50', '25', '12.5'"):
+    with pytest.raises(UserError, match=r"rate=49 is not allowed; choose from 50, 25, 12.5"):
         focalcodec.make(49)
 
 

@@ -10,9 +10,8 @@ import numpy as np
 
 from baselines.focalcodec.adapter import Focal
 from baselines.focalcodec.config import FULL_CONTEXT
-from baselines.pcm import require
 from benchmark.tokens import TokenDecoder, TokenEncoder
-from benchmark.types import Decoder, Signal, Slot
+from benchmark.types import Decoder, Signal, Slot, UserError
 
 MILLISECONDS = 80  # a frame's, unless `tokens` says otherwise: as long as FocalCodec-Stream's
 
@@ -28,12 +27,13 @@ class FullContext(Focal):
         tokens: int | None = None,
         seed: int = 0,
     ) -> None:
-        name = f"{rate:g}" if isinstance(rate, int | float) else str(rate)
-        require("focalcodec: rate", name, list(FULL_CONTEXT))
+        name = next((n for n in FULL_CONTEXT if type(rate) in (int, float) and rate == float(n)), "")
+        if not name:
+            raise UserError(f"focalcodec: rate={rate!r} is not allowed; choose from {', '.join(FULL_CONTEXT)}.")
         if tokens is None:
             tokens = round(float(name) * MILLISECONDS / 1000)
         checkpoint = f"focalcodec_{name.replace('.', '_')}hz"
-        super().__init__(checkpoint, FULL_CONTEXT[name], weights, precision, tokens, seed, delay=0)
+        super().__init__(checkpoint, FULL_CONTEXT[name], weights, precision, tokens, seed)
 
     def token_encoder(self) -> TokenEncoder:
         from baselines.focalcodec.sessions import WholeEncoder

@@ -1,10 +1,11 @@
 """What the adapters of FocalCodec and FocalCodec-Stream share: where weights come from, and the facts they give."""
 
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baselines.focalcodec.config import SAMPLE_RATE, Config
+from baselines.focalcodec.config import PRECISIONS, SAMPLE_RATE, Config, as_json
 from baselines.pcm import require
 from benchmark import manifest, weights
 from benchmark.bits import Indices
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from baselines.focalcodec.sessions import Loaded
 
 RANDOM = "random"
-PRECISIONS = ("fp32", "bf16", "int8")
 
 
 class Focal(TokenCodec):
@@ -29,28 +29,27 @@ class Focal(TokenCodec):
         precision: of the large matrix products.
         tokens: per frame.
         seed: of random weights.
-        delay: of the raw output, samples.
     """
 
-    def __init__(
-        self, name: str, published: Config, given: str | None, precision: str, tokens: int, seed: int, delay: int
-    ) -> None:
-        require("precision", precision, PRECISIONS)
+    def __init__(self, name: str, published: Config, given: str | None, precision: str, tokens: int, seed: int) -> None:
+        require(f"{name}: precision", precision, PRECISIONS)
         if given is not None and not isinstance(given, str):
             raise UserError(f"{name}: weights={given!r} is not allowed; give a folder, random, or nothing.")
-        self.loaded, origin = load(name, published, given, precision, seed)
-        config = self.loaded.codec.config
-        self.layout = TokenLayout(
+        if type(seed) is not int:
+            raise UserError(f"{name}: seed={seed!r} is not allowed; give a whole number.")
+        self.layout = TokenLayout(  # which every checkpoint of this name shares: `load` refuses others
             SAMPLE_RATE,
-            config.rate_out,
-            config.hop_in,
-            config.hop_out,
-            config.quantizer.bits,
-            group=config.group,
+            published.rate_out,
+            published.hop_in,
+            published.hop_out,
+            published.quantizer.bits,
+            group=published.group,
             per_frame=tokens,
         )
-        identity = {"torch": version("torch"), "weights": origin, "precision": precision}
-        self.info = token_info(self.layout, identity, delay, streaming=config.causal)
+        self.loaded, origin = load(name, published, given, precision, seed)
+        config = sha256(as_json(self.loaded.codec.config).encode()).hexdigest()
+        identity = {"torch": version("torch"), "weights": origin, "config": f"sha256 {config}", "precision": precision}
+        self.info = token_info(self.layout, identity, streaming=published.causal)
 
     def codes(self, tokens: Indices) -> Codes:
         return self.loaded.codes(tokens)

@@ -45,18 +45,18 @@ def read(path: Path) -> Weights:
     Raises:
         UserError: when it is damaged, or a pickle of anything but plain tensors.
     """
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start.startswith(PICKLES):
-        return _read_pickle(path)
     from safetensors import SafetensorError, safe_open
 
     try:
+        with path.open("rb") as file:
+            start = file.read(9)
+        if start.startswith(PICKLES) and start[8:] != b"{":  # there, a safetensors file begins its header
+            return _read_pickle(path)
         held: Any = safe_open(path, framework="pt")
         shapes = {name: tuple(held.get_slice(name).get_shape()) for name in held.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is damaged, or not a safetensors file: {error}. Fetch it again.") from error
-    return Weights(shapes, lambda name: held.get_tensor(name).float())
+    return Weights(shapes, lambda name: _plain(path, name, held.get_tensor(name)))
 
 
 def _read_pickle(path: Path) -> Weights:
@@ -64,10 +64,24 @@ def _read_pickle(path: Path) -> Weights:
         with path.open("rb") as file:  # by its path, torch.load would believe the suffix
             found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a pickle may raise; torch's own text advises to read it unsafely
-        raise UserError(f"{path} is a pickle that holds more than plain tensors; refused.") from error
-    if not (isinstance(found, dict) and all(isinstance(tensor, Tensor) for tensor in found.values())):
+        raise UserError(f"{path} is damaged, or a pickle that holds more than plain tensors; refused.") from error
+    if not (isinstance(found, dict) and all(isinstance(n, str) and isinstance(t, Tensor) for n, t in found.items())):
         raise UserError(f"{path} is a pickle without tensors by name; refused. Use model.safetensors.")
-    return Weights({name: tuple(t.shape) for name, t in found.items()}, lambda name: found[name].float())
+    return Weights({name: tuple(t.shape) for name, t in found.items()}, lambda name: _plain(path, name, found[name]))
+
+
+def _plain(path: Path, name: str, tensor: Tensor) -> Tensor:
+    """The tensor in fp32.
+
+    Raises:
+        UserError: when it is sparse or complex, or not all of it is finite.
+    """
+    if tensor.layout != torch.strided or tensor.is_complex():
+        raise UserError(f"{path}: {name} is no dense tensor of real numbers; refused.")
+    tensor = tensor.float()
+    if not torch.isfinite(tensor).all():
+        raise UserError(f"{path}: {name} holds numbers that are not finite; fetch it again.")
+    return tensor
 
 
 def match(weights: Weights, wanted: Shapes, path: Path) -> Weights:
@@ -114,9 +128,16 @@ def _renamed(weights: Weights, wanted: Shapes, path: Path) -> Weights:
 
     def joined(name: str) -> tuple[int, ...]:
         shapes = [weights.shapes[was] for was in old[name]]
-        return (sum(shape[0] for shape in shapes), *shapes[0][1:]) if shapes[0] else ()
+        if len(shapes) == 1:
+            return shapes[0]
+        if () in shapes or len({shape[1:] for shape in shapes}) > 1:
+            raise UserError(f"{path}: {', '.join(old[name])} have the shapes {shapes}, which do not make {name}.")
+        return sum(shape[0] for shape in shapes), *shapes[0][1:]
 
-    return Weights({name: joined(name) for name in wanted}, lambda name: torch.cat([weights[w] for w in old[name]]))
+    return Weights(
+        {name: joined(name) for name in wanted},
+        lambda name: torch.cat([weights[w] for w in old[name]]) if len(old[name]) > 1 else weights[old[name][0]],
+    )
 
 
 def random(wanted: Shapes, seed: int) -> Weights:
@@ -150,9 +171,9 @@ def _statistics(name: str, shape: tuple[int, ...]) -> tuple[float, float]:
     return 0.0, gain / inputs**0.5
 
 
-def save(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, Any] | None = None) -> None:
+def save(tensors: Mapping[str, Tensor], path: Path) -> None:
     """Write `model.safetensors`."""
     from safetensors.torch import save_file
 
     plain = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    save_file(plain, path, {"format": "pt", **(metadata or {})})
+    save_file(plain, path, {"format": "pt"})

@@ -3,8 +3,9 @@
     python -m baselines.focalcodec.compare equal --reference DIR --audio FILE... [--small]
     python -m baselines.focalcodec.compare speed [--reference DIR] [--seconds 8] [--threads 2]
 
-Both use the same seeded random weights at full size. Speed is measured chunk by chunk in turns, so that whatever else
-the machine does meets all alike; the ratios count. DIR is a checkout of https://github.com/lucadellalib/focalcodec.
+Both use the same seeded random weights, at full size unless --small is given. Speed is measured chunk by chunk in
+turns, so that whatever else the machine does meets all alike; the ratios count. DIR is a checkout of
+https://github.com/lucadellalib/focalcodec.
 """
 
 import argparse
@@ -21,8 +22,8 @@ import torch
 from torch import Tensor
 
 from baselines.focalcodec import checkpoint, config, model
-from baselines.focalcodec.product import PRECISIONS
-from benchmark import audio
+from baselines.focalcodec.config import PRECISIONS
+from benchmark import align, audio
 from benchmark.seeds import generator
 
 CONFIGS = {**config.STREAMING, **config.FULL_CONTEXT}
@@ -36,12 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser("compare", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("command", choices=["equal", "speed"])
     parser.add_argument("--reference", type=Path, help="a checkout of the public implementation")
-    parser.add_argument("--audio", type=Path, nargs="+", default=[], help="speech at 16 kHz, joined")
+    parser.add_argument("--audio", type=Path, nargs="+", default=[], help="speech, joined")
     parser.add_argument("--models", nargs="+", choices=list(CONFIGS), default=list(CONFIGS))
     parser.add_argument("--small", action="store_true", help="the same structure, scaled down")
     parser.add_argument("--seconds", type=float, default=8.0, help="of audio for speed")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
+    if options.command == "equal" and not (options.reference and options.audio):
+        parser.error("equal needs --reference and --audio")
+    if options.seconds < 1:
+        parser.error(f"--seconds {options.seconds} must be 1 or more")
     torch.set_num_threads(options.threads)
     if options.command == "equal":
         equal(options)
@@ -61,7 +66,9 @@ def reference(folder: Path, settings: config.Config, weights: checkpoint.Weights
 
 def equal(options: argparse.Namespace) -> None:
     """One line per model: tokens and samples against the public implementation, chunks against the whole."""
-    signal = torch.from_numpy(np.concatenate([audio.read(path).signal for path in options.audio]))[None]
+    clips = [audio.read(path) for path in options.audio]
+    at_rate = [align.resample(clip.signal, clip.rate, config.SAMPLE_RATE) for clip in clips]
+    signal = torch.from_numpy(np.concatenate(at_rate))[None]
     print(f"{signal.shape[1] / config.SAMPLE_RATE:.2f} s of speech")
     for name in options.models:
         settings = config.small(CONFIGS[name]) if options.small else CONFIGS[name]

@@ -13,8 +13,9 @@ from typing import Any, get_type_hints
 from benchmark.registry import nearest
 from benchmark.types import UserError
 
+PRECISIONS = ("fp32", "bf16", "int8")  # of the large matrix products
 SAMPLE_RATE = 16_000  # Hz, of the input of every published model
-THREE = (1024, 1024, 1024)
+WIDTHS = (1024, 1024, 1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Focal:
 
     input_dim: int = 1024
     output_dim: int = 12
-    hidden_dims: tuple[int, ...] = THREE
+    hidden_dims: tuple[int, ...] = WIDTHS
     focal_window: int = 14
     focal_level: int = 2
     focal_factor: int = 4
@@ -132,6 +133,7 @@ MODULES: dict[str, tuple[type, ...]] = {
     "decoder": (WaveNeXt, Vocos),
 }
 RENAMED = {"input_channels": "input_dim"}  # arguments of the first release
+MAY_BE_ZERO = ("lookahead_size", "focal_level", "focal_factor", "num_layers", "max_cached_steps")
 DROPPED = {"padding"}  # an argument of the first release that had no effect
 
 
@@ -176,9 +178,22 @@ class Config:
         Raises:
             UserError: where the parts do not fit together.
         """
-        size = self.quantizer.codebook_size
+        size, encoder = self.quantizer.codebook_size, self.encoder
+        if size < 2 or size & (size - 1):
+            raise UserError(f"FocalCodec configuration: quantizer: codebook_size={size} is no power of two above 1.")
         facts = {
-            f"quantizer: codebook_size={size} is no power of two": size < 2 or size & (size - 1),
+            "encoder: hidden_dims, kernel_sizes and strides are not equally many": len(
+                {len(encoder.hidden_dims), len(encoder.kernel_sizes), len(encoder.strides)}
+            )
+            > 1,
+            "compressor: hidden_dims and downscale_factors are not equally many": len(self.compressor.hidden_dims)
+            != len(self.compressor.downscale_factors),
+            "decompressor: hidden_dims and upscale_factors are not equally many": len(self.decompressor.hidden_dims)
+            != len(self.decompressor.upscale_factors),
+            "encoder.dim is no multiple of num_heads and conv_pos_groups": encoder.dim % encoder.num_heads
+            or encoder.dim % encoder.conv_pos_groups,
+            "encoder: num_buckets must be 4 or more, max_distance above a quarter of it": encoder.num_buckets < 4
+            or encoder.max_distance <= encoder.num_buckets // 4,
             "compressor.output_dim is not the quantizer's number of bits": self.compressor.output_dim
             != self.quantizer.bits,
             "decompressor.input_dim is not the quantizer's number of bits": self.decompressor.input_dim
@@ -208,7 +223,7 @@ def read(path: Path) -> Config:
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(raw, dict):
         raise UserError(f"{path} is not a FocalCodec configuration: its top level must be keys like encoder_name.")
@@ -222,13 +237,19 @@ def read(path: Path) -> Config:
 def _part(path: Path, part: str, raw: Mapping[str, Any]) -> Any:
     known = {module.__name__: module for module in MODULES[part]}
     name: str = raw.get(f"{part}_name", next(iter(known)))
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise UserError(f"{path}: {part}_name: unknown module {name!r}. {nearest(str(name), known)}")
-    given = raw.get(f"{part}_config") or {}
+    given = raw.get(f"{part}_config")
+    given = {} if given is None else given
     if not isinstance(given, dict):
         raise UserError(f"{path}: {part}_config must be a group of arguments, not {given!r:.80}.")
     hints = get_type_hints(known[name])
-    arguments: dict[str, Any] = {RENAMED.get(str(k), str(k)): v for k, v in given.items() if k not in DROPPED}
+    arguments: dict[str, Any] = {}
+    for key, value in given.items():
+        if (now := RENAMED.get(key, key)) in arguments:
+            raise UserError(f"{path}: {part}_config gives {now} twice, under its old and its present name.")
+        if key not in DROPPED:
+            arguments[now] = value
     for key, value in arguments.items():
         if key not in hints:
             raise UserError(f"{path}: {name} has no argument {key!r}. {nearest(key, hints)}")
@@ -244,8 +265,9 @@ def _value(hint: Any, value: Any, where: str) -> object:
     allowed: tuple[type, ...] = {int: (int,), float: (int, float), bool: (bool,)}.get(hint, (int, float, type(None)))
     if not isinstance(value, allowed) or (isinstance(value, bool) and hint is not bool):
         raise UserError(f"{where}={value!r:.80} must be {getattr(hint, '__name__', 'a number or null')}.")
-    if isinstance(value, int) and value < 0:
-        raise UserError(f"{where}={value} must not be below 0.")
+    least = 0 if where.endswith(MAY_BE_ZERO) else 1
+    if hint is int and isinstance(value, int) and value < least:
+        raise UserError(f"{where}={value} must be {least} or more.")
     return value
 
 

@@ -170,7 +170,7 @@ def load(config: Config, weights: Weights | None, precision: Precision = "fp32",
         seed: of random weights.
     """
     codec = skeleton(config)
-    source = weights or checkpoint.random(codec.shapes(), seed)
+    source = checkpoint.random(codec.shapes(), seed) if weights is None else weights
     for prefix, module in codec.named_modules():
         for name in list(module._parameters):
             if module._parameters[name] is not None:
@@ -204,7 +204,9 @@ def open_folder(folder: Path, precision: Precision = "fp32", expected: Config | 
 
 def _other(config: Config, expected: Config) -> str:
     """What of a configuration a listener would notice, where it is not as expected; "" where all is."""
-    found = ((name, getattr(config, name), getattr(expected, name)) for name in ("causal", "hop_in", "rate_out"))
+    found = (
+        (name, getattr(config, name), getattr(expected, name)) for name in ("causal", "hop_in", "rate_out", "group")
+    )
     sizes = ("codebook_size", config.quantizer.codebook_size, expected.quantizer.codebook_size)
     return ", ".join(f"{name} is {has}, not {due}" for name, has, due in (*found, sizes) if has != due)
 
@@ -222,7 +224,13 @@ def weights_file(folder: Path) -> Path:
 
 
 def save(codec: FocalCodec, folder: Path) -> None:
-    """Write `config.json` and `model.safetensors` as the public checkpoints have them. The codec must not be packed."""
+    """Write `config.json` and `model.safetensors` as the public checkpoints have them.
+
+    Raises:
+        ValueError: when the codec is packed, and so has no plain weights any more.
+    """
+    if any(not parameter.numel() for parameter in codec.parameters()):
+        raise ValueError("a codec that was loaded to run is packed, and cannot be saved")
     write(codec.config, codec.state_dict(), folder)
 
 

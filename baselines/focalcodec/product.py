@@ -6,14 +6,15 @@ packed kernels are used: oneDNN's in fp32, FBGEMM's for half-size and 8-bit weig
 
 import warnings
 from collections.abc import Callable
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-Precision: TypeAlias = Literal["fp32", "bf16", "int8"]
-PRECISIONS: tuple[str, ...] = get_args(Precision)
+from benchmark.types import Unavailable
+
+Precision: TypeAlias = Literal["fp32", "bf16", "int8"]  # as in config.PRECISIONS
 Kernel: TypeAlias = Callable[[Tensor], Tensor]
 
 ROWS = 4  # frames of a packet: what the fp32 layout is chosen for
@@ -85,7 +86,7 @@ class Pointwise(Product):
 
 
 class Expand(Product):
-    """A transposed convolution of kernel and stride `factor`, which splits them; weight [inputs, outputs, factor]."""
+    """A transposed convolution of kernel and stride `factor`, which splits frames; weight [inputs, outputs, factor]."""
 
     def __init__(self, inputs: int, outputs: int, factor: int = 1) -> None:
         super().__init__((inputs, outputs, factor), outputs)
@@ -95,13 +96,14 @@ class Expand(Product):
         return self.weight.permute(2, 1, 0).flatten(0, 1)
 
     def product(self, x: Tensor) -> Tensor:
-        if self.kernel is not None or self.bias is None:
+        if self.kernel is not None:
             return super().product(x)
+        assert self.bias is not None
         return functional.linear(x, self.matrix(), self.bias.repeat(self.factor))
 
     def pack(self, precision: Precision) -> None:
-        if self.bias is not None:
-            self.bias = nn.Parameter(self.bias.detach().repeat(self.factor))
+        assert self.bias is not None
+        self.bias = nn.Parameter(self.bias.detach().repeat(self.factor))
         super().pack(precision)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -114,8 +116,8 @@ class Depthwise(nn.Module):
 
     Four frames are one product per channel with the filter in four places (a Toeplitz matrix): PyTorch's convolutions
     take several times as long for long filters and few frames. For many frames of fp32 they, and for long filters
-    Fourier transforms, are faster. With rounded inputs behind it, a last digit can move a whole step; so there the
-    products are taken for many frames too, and chunks of a signal give exactly what the whole gives.
+    Fourier transforms, are faster. Below fp32 the products are taken for many frames too, so that chunks of a signal
+    give exactly what the whole gives: where inputs are rounded behind it, a last digit can move a whole step.
     """
 
     few = 16  # frames up to which products are the fastest
@@ -160,9 +162,17 @@ class Depthwise(nn.Module):
 
 
 def kernel(weight: Tensor, bias: Tensor | None, precision: Precision, smallest: int = SMALLEST) -> Kernel:
-    """A packed product with `weight`, shape [outputs, inputs]; in fp32 where one of them is below `smallest`."""
+    """A packed product with `weight`, shape [outputs, inputs]; in fp32 where one of them is below `smallest`.
+
+    Raises:
+        Unavailable: where this PyTorch has no kernel for the precision.
+    """
     if min(weight.shape) < smallest:
         precision = "fp32"
+    if precision != "fp32" and "fbgemm" not in torch.backends.quantized.supported_engines:
+        raise Unavailable(
+            f"precision={precision} needs FBGEMM, which PyTorch has on x86-64 alone; take precision=fp32."
+        )
     if precision == "int8":
         return _int8(weight, bias)
     if precision == "bf16":
@@ -180,6 +190,8 @@ def _both(weight: Tensor, bias: Tensor | None) -> Kernel:
 
 
 def _fp32(weight: Tensor, bias: Tensor | None) -> Kernel:
+    if not torch.backends.mkldnn.is_available():
+        return lambda x: functional.linear(x, weight, bias)
     packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), ROWS)
 
     def run(x: Tensor) -> Tensor:

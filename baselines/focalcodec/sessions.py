@@ -58,7 +58,7 @@ class WholeEncoder:
         self.parts: list[Signal] = []
 
     def push(self, signal: Signal) -> Indices:
-        self.parts.append(signal)
+        self.parts.append(np.array(signal, np.float32))  # the caller may use its buffer again
         return np.empty((0, 1), np.int64)
 
     def flush(self) -> Indices:

@@ -78,7 +78,7 @@ class FeatureExtractor(nn.Module):
 class GroupedConvolution(nn.Module):
     """A convolution in channel groups; weight [outputs, inputs / groups, kernel]. Packed, it is a product per group."""
 
-    slice = 16  # frames unfolded at once
+    at_once = 16  # frames unfolded together
 
     def __init__(self, dim: int, size: int, groups: int) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class GroupedConvolution(nn.Module):
         if not self.kernels:
             return functional.conv1d(x.transpose(1, 2), self.weight, self.bias, groups=self.groups).transpose(1, 2)
         frames = x.shape[1] - self.size + 1
-        parts = [self._packed(x[:, a : a + self.slice + self.size - 1]) for a in range(0, frames, self.slice)]
+        parts = [self._packed(x[:, a : a + self.at_once + self.size - 1]) for a in range(0, frames, self.at_once)]
         return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
     def _packed(self, x: Tensor) -> Tensor:
@@ -244,7 +244,7 @@ class Transformer(nn.Module):
         high = min(((last - 1) // group + 1) * group, count) + before
         keys = torch.arange(low, high)
         mask = torch.zeros(())
-        if last - first > group:
+        if first // group != (last - 1) // group:
             hidden = (keys < starts[:, None]) | (keys >= ends[:, None])
             mask = torch.zeros(hidden.shape).masked_fill(hidden, -torch.inf)
         return Block(slice(first, last), slice(low, high), self._bias(first + before, last + before, low, high), mask)
