@@ -87,6 +87,25 @@ def test_an_address_that_is_none(tmp_path: Path) -> None:
         make_run(wanted(tmp_path), tmp_path / "run", scheduler="nowhere special")
 
 
+@pytest.mark.parametrize("late", [1, execute.STARTS])
+def test_a_machine_too_busy_to_start_the_client(late: int, tmp_path: Path, cluster: Any, monkeypatch: Any) -> None:
+    real, asked = distributed.Client, []
+
+    def starved(address: str, **options: Any) -> Any:
+        """As the client fails when its own thread does not run within ten seconds."""
+        asked.append(address)
+        assert len(asked) > late
+        return real(address, **options)
+
+    monkeypatch.setattr(distributed, "Client", starved)
+    if late < execute.STARTS:
+        execute.check_scheduler(cluster.scheduler_address, tmp_path)
+    else:
+        with pytest.raises(UserError, match="did not start 3 times: this machine is too busy"):
+            execute.check_scheduler(cluster.scheduler_address, tmp_path)
+    assert len(asked) == min(late + 1, execute.STARTS)
+
+
 def test_a_folder_that_the_workers_do_not_see(tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execute, "_read_token", blind)
     with pytest.raises(UserError, match=r"is not shared: the Dask workers at tcp://.* do not see it"):
