@@ -9,6 +9,7 @@ number of nanoseconds (float division misplaces losses). A payload of ``b""`` me
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -98,18 +99,29 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """What travels from the instant `sent` on, in ns of media time; `redundant` are copies of frames sent before."""
+    """What travels from the instant `sent` on, in ns of media time; `redundant` are copies of frames sent before.
+
+    A packet that `covers` others, by their numbers, is their exclusive or, of `parity_bytes`: it stands in for any
+    one of them.
+    """
 
     seq: int
     sent: int
     frames: tuple[Frame, ...]
     redundant: tuple[Frame, ...] = ()
     header_bytes: int = 0
+    covers: tuple[int, ...] = ()
+    parity_bytes: int = 0
+
+    @property
+    def redundant_bytes(self) -> int:
+        """Bytes of copies and of parity, without headers."""
+        return sum(len(f.payload) for f in self.redundant) + self.parity_bytes
 
     @property
     def payload_bytes(self) -> int:
         """Bytes of all frames, redundant ones included, without headers."""
-        return sum(len(f.payload) for f in (*self.frames, *self.redundant))
+        return sum(len(f.payload) for f in self.frames) + self.redundant_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,16 +202,86 @@ class Codec(Protocol):
 
 
 class Fate(NamedTuple):
-    """What the network did: a delay in ns per packet (`LOST` = never), and how often a replayed trace began anew."""
+    """What the network did: a delay in ns per packet (`LOST` = never), and how often a replayed trace began anew.
+
+    `base` is what every packet takes at least, ns; `delays` are above it.
+    """
 
     delays: Nanoseconds
     wraps: int = 0
+    base: int = 0
 
 
 class Channel(Protocol):
-    """The network: a function of *send time*, so every codec meets the same weather."""
+    """The network: a function of *send time*, so every codec meets the same weather.
 
+    `loss` and `burst_ratio` are what was asked, for curves; None where it is not a point on one. Optional:
+    ``corrupt(payloads, bits, generator) -> list[bytes]`` for what arrives, but not as it was sent.
+    """
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def loss(self) -> float | None: ...
+    @property
+    def burst_ratio(self) -> float | None: ...
     def fate(self, sent: Nanoseconds, generator: np.random.Generator) -> Fate: ...
+
+
+class Point(NamedTuple):
+    """Where a condition lies on a curve: the curve's name, the unit of its x-axis, and x."""
+
+    curve: str
+    unit: str
+    x: float
+
+
+class Heard(NamedTuple):
+    """What a codec gets to hear, shape (n,), the speech in it at the level it has there, shape (n,), and facts."""
+
+    signal: Signal
+    clean: Signal
+    facts: Mapping[str, float] = MappingProxyType({})
+
+
+class Acoustics(Protocol):
+    """What happens to speech before it reaches the codec. `files` are the contents that decide it, for its identity.
+
+    The same generator state gives the same noise at every level: it is drawn by utterance and kind, never by codec.
+    """
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def point(self) -> Point | None: ...
+    @property
+    def files(self) -> Sequence[Path]: ...
+    def apply(self, heard: Heard, rate: int, generator: np.random.Generator) -> Heard:
+        """Of equal length, at `rate`.
+
+        Raises:
+            NotMeasured: ``no_speech``, ``too_short`` or ``not_applicable`` where this input makes no sense.
+        """
+        ...
+
+
+class PlayoutBuffer(Protocol):
+    """How long a receiver waits before it plays."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def point(self) -> Point | None: ...
+    def waits(self, sent: Nanoseconds, delays: Nanoseconds, earliest: Nanoseconds, talking: Booleans) -> Nanoseconds:
+        """Per frame, ns to wait beyond `earliest`, such that ``earliest + waits`` never falls.
+
+        Args:
+            sent: when each packet left, ns of media time, in order.
+            delays: what each took above the network's minimum, ns; `LOST` = never came.
+            earliest: per frame, when it could be played if no packet were delayed, ns; never falls.
+            talking: per frame, whether there is speech in it.
+        """
+        ...
 
 
 class Protection(Protocol):
