@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from baselines.pcm import FramedDecoder, FramedEncoder, require
-from benchmark.types import CodecInfo, Decoder, Encoder, Signal, Slot
+from benchmark.types import CodecInfo, Decoder, Encoder, NotMeasured, Signal, Slot
 
 APPLICATIONS = {"voip": 2048, "audio": 2049, "lowdelay": 2051}
 BITRATES = range(6_000, 128_001)  # bit/s; 60 ms of SILK, of at most 1275 bytes, would silently end at 170 000
@@ -145,7 +145,7 @@ class OpusEncoder(FramedEncoder):
 
 
 class OpusDecoder(FramedDecoder):
-    """One libopus decoder; None is recovered or concealed, ``b""`` continues libopus's comfort noise."""
+    """One libopus decoder; None, and what is no packet, is recovered or concealed, ``b""`` continues comfort noise."""
 
     def __init__(self, info: CodecInfo) -> None:
         from baselines._libopus import NativeDecoder
@@ -155,10 +155,11 @@ class OpusDecoder(FramedDecoder):
 
     def decode_slot(self, slot: Slot) -> Signal:
         following = slot.ahead[0] if slot.ahead else None
-        if slot.payload is None and following and carries_fec(following):
-            output = self.native.decode(following, self.info.frame, fec=True)
-        else:
-            output = self.native.decode(slot.payload or None, self.info.frame)
+        recover = slot.payload is None and following and carries_fec(following)
+        try:
+            output = self.native.decode(following if recover else slot.payload or None, self.info.frame, bool(recover))
+        except NotMeasured:  # bits that changed on the way: what makes no packet is as good as lost
+            output = self.native.decode(None, self.info.frame)
         return np.clip(output, -1, 1)  # libopus decodes to float beyond full scale
 
 

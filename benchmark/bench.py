@@ -1,4 +1,4 @@
-"""A worker's bench: one codec and one set of metrics at hand, each in its supervised child."""
+"""A worker's bench: a codec or two and one set of metrics at hand, each in its supervised child."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,12 +13,13 @@ Pair: TypeAlias = tuple[str, tuple[Any, ...]]  # the ScoreHost's method that tak
 
 
 class Bench:
-    """Keeps the last codec and the metrics warm; the three `..._seconds` add up what they cost, and their start."""
+    """Keeps the last `keep` codecs and the metrics warm; the `..._seconds` add up what they cost, and their start."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.keep = 1
         self.codec_seconds = self.metric_seconds = self.start_seconds = 0.0
-        self._codec: tuple[Spec, Child] | None = None
+        self._codecs: dict[str, Child] = {}
         self._metrics = self._child("benchmark.hosts:ScoreHost")
         self._closed = False
         self._pair: Pair = ("", ())
@@ -42,12 +43,12 @@ class Bench:
         return reply.value, reply.seconds
 
     def _call_codec(self, spec: Spec, method: str, *arguments: Any) -> Reply:
-        if self._codec is None or self._codec[0] != spec:
-            if self._codec is not None:
-                self._codec[1].close()
-            self._codec = (spec, self._child("benchmark.hosts:CodecHost", spec))
+        codec = self._codecs.pop(str(spec), None) or self._child("benchmark.hosts:CodecHost", spec)
+        self._codecs[str(spec)] = codec  # the last one used stands last
+        while len(self._codecs) > self.keep:
+            self._codecs.pop(next(iter(self._codecs))).close()
         try:
-            reply = self._call(self._codec[1], method, *arguments)
+            reply = self._call(codec, method, *arguments)
         except ChildFailed as error:
             raise NotMeasured("codec_failed", f"{method}: {error}") from error
         self.codec_seconds += reply.seconds
@@ -110,9 +111,9 @@ class Bench:
         """End the children, for good: a work still under way in another thread fails, and starts no new ones."""
         self._closed = True
         self._metrics.close()
-        if self._codec is not None:
-            self._codec[1].close()
-            self._codec = None
+        for codec in self._codecs.values():
+            codec.close()
+        self._codecs = {}
 
 
 def guarded(call: Callable[[], list[Measured]], names: Sequence[str]) -> list[Measured]:

@@ -2,18 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from benchmark import align, audio, calibrate, registry
 from benchmark.bench import Bench
 from benchmark.codec import trim
+from benchmark.probe.availability import availability
+from benchmark.probe.causality import causality
+from benchmark.probe.declared import declared
+from benchmark.probe.subject import Failed, Probed, Subject, attempt, calibration
 from benchmark.suite import Limits
 from benchmark.types import CodecInfo, Frame, NotMeasured, Signal, Slot, Spec
 
-CLIPS = 6  # of the shipped corpus, for the measured delay
+CLIPS = 8  # of the shipped corpus, for the measured delay
 SECONDS = 1.37  # of speech for the other checks: no whole number of any codec's frames
 
 
@@ -48,6 +53,24 @@ class Candidate:
         """The raw output with these frames lost, concealed by one of the codec's strategies ("": by its default)."""
         return self.bench.decode(self.spec, self.slots(lost), chunk, concealment)[0]
 
+    @cached_property
+    def measured(self) -> dict[str, Any]:
+        """Its delay, as it is measured. Raises NotMeasured as the codec failed."""
+        return calibrate.measure(self.spec, self.info, calibration(CLIPS), self.bench)
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The codec as `focalbench probe` has it, in a process of its own."""
+        limits = self.bench.limits
+        probed = Probed(self.spec, limits)
+        speech = [self.speech]
+        return Subject(self.spec, self.info, limits, 1, probed, speech, speech[0], lambda text: None, self.measured)
+
+    def close(self) -> None:
+        """End the process of `subject`, if there is one."""
+        if "subject" in self.__dict__:
+            self.subject.probed.close()
+
     @property
     def strategies(self) -> tuple[str, ...]:
         """Every loss strategy; "" alone for a codec that has none to choose from."""
@@ -78,13 +101,16 @@ def _verdicts(spec: Spec, bench: Bench) -> Iterator[Verdict]:
         yield Verdict(promise, error.reason)
         return
     yield Verdict(promise, "")
-    for check in CHECKS:
-        problem = ""
-        try:
-            check(candidate)
-        except (Broken, NotMeasured) as error:
-            problem = error.reason if isinstance(error, NotMeasured) else str(error)
-        yield Verdict((check.__doc__ or "").rstrip("."), problem)
+    try:
+        for check in CHECKS:
+            problem = ""
+            try:
+                check(candidate)
+            except (Broken, NotMeasured) as error:
+                problem = error.reason if isinstance(error, NotMeasured) else str(error)
+            yield Verdict((check.__doc__ or "").rstrip("."), problem)
+    finally:
+        candidate.close()
 
 
 def _candidate(spec: Spec, bench: Bench) -> Candidate:
@@ -194,14 +220,35 @@ def bits(candidate: Candidate) -> None:
 
 def declared_delay(candidate: Candidate) -> None:
     """Its declared delay is what is measured, within 1 ms (2 ms where only envelopes correlate)."""
-    paths = [path for _, path in calibrate.clips()[:CLIPS]]
-    found = calibrate.measure(candidate.spec, candidate.info, paths, candidate.bench)
+    found = candidate.measured
     if found["measured_ms"] is None:
         raise Broken("no delay can be measured: neither waveforms nor envelopes of input and output correlate")
     if not found["agrees"]:
         text = f"it declares {found['declared_ms']:.2f} ms, the {found['method']} says {found['measured_ms']:.2f} ms"
         samples = round(found["measured_ms"] * candidate.info.rate_out / 1000)
         raise Broken(f"{text}; write delay={samples} into its CodecInfo")
+
+
+def on_time(candidate: Candidate) -> None:
+    """It sends and plays on time: after a group of frames, its look-ahead and its delay, as it declares them."""
+    _claims(candidate, "availability", availability)
+
+
+def causal(candidate: Candidate) -> None:
+    """It is causal: its output depends on no later input than it declares, also where everything is pushed at once."""
+    _claims(candidate, "causality", causality)
+
+
+def _claims(candidate: Candidate, part: str, measure: Callable[[Subject], Any]) -> None:
+    """What `focalbench probe` says of one part; a codec that hears all of the input first declares nothing there."""
+    if not candidate.info.streaming:
+        return
+    found = attempt(measure, candidate.subject)
+    for name, claim in declared(candidate.info, {part: found}).items():
+        if isinstance(claim, Failed):
+            raise Broken(f"{name}: {claim.reason}")
+        if not claim.agrees:
+            raise Broken(claim.remark)
 
 
 CHECKS: tuple[Callable[[Candidate], None], ...] = (
@@ -214,6 +261,8 @@ CHECKS: tuple[Callable[[Candidate], None], ...] = (
     quiet_slots,
     bits,
     declared_delay,
+    on_time,
+    causal,
 )
 
 

@@ -61,11 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     _data_root(check)
     _probe_arguments(command("probe", _probe, "examine a codec as a black box: latency, streaming, time, losses"))
     ls = command("ls", _ls, "what there is, and what each lacks to run here")
-    ls.add_argument("kind", choices=["codecs", "metrics", "channels", "protections", "suites", "data"])
+    ls.add_argument(
+        "kind", choices=["codecs", "metrics", "acoustics", "channels", "protections", "playouts", "suites", "data"]
+    )
     _data_root(ls)
     fetch = command("fetch", _fetch, "fetch data sets and weights by name, checksummed, resumable")
     fetch.add_argument("names", nargs="+", metavar="NAME")
     _data_root(fetch)
+    _trace_arguments(command("trace", _trace, "write what a network loses and delays as a pattern file"))
     replay = command("replay", _replay, "one row of a run again: its audio written, each stage printed")
     replay.add_argument("folder", type=Path, metavar="RUN")
     replay.add_argument("key", metavar="KEY", help="the row's key, or its first characters")
@@ -125,6 +128,17 @@ def _probe_arguments(parser: argparse.ArgumentParser) -> None:
     text = "another configuration to compare with (default: the same with precision=fp32, where it has another one)"
     add("--against", metavar="SPEC", help=text)
     add("--json", action="store_true", help="for programs, with the units in the names")
+    _data_root(parser)
+
+
+def _trace_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("channel", metavar="CHANNEL", help="for example gilbert:loss=0.1,burst_ratio=2")
+    add("-o", "--output", type=Path, required=True, metavar="FILE")
+    add("--format", default="plc", metavar="NAME", help="plc (default), opus, g192, byte, bit or csv")
+    add("--packets", type=_at_least_one, default=3000, metavar="N", help="default: 3000")
+    add("--packet-ms", type=float, default=20.0, metavar="MS", help="from packet to packet (default: 20)")
+    add("--seed", type=int, default=0, metavar="N", help="default: 0")
     _data_root(parser)
 
 
@@ -306,6 +320,17 @@ def _fetch(options: argparse.Namespace) -> int:
     for name in options.names:
         folder = fetch(name, root, megabytes(name))
         sys.stdout.write("".join(f"{line}\n" for line in [f"{name}: {folder}", *record(folder)]))
+    return FINE
+
+
+def _trace(options: argparse.Namespace) -> int:
+    from benchmark.patterns.export import write_pattern
+    from benchmark.scenes import condition
+
+    channel = condition("channel", options.channel, [Path.cwd(), data_root(options.data_root)]).channel()
+    drawn = {"packets": options.packets, "packet_ms": options.packet_ms, "seed": options.seed}
+    said = write_pattern(channel, **drawn, format=options.format, path=options.output)
+    sys.stdout.write(f"{options.output}: {said}\n")
     return FINE
 
 

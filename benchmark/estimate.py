@@ -1,19 +1,22 @@
 """What a run would be: trials, hours and disk, from one utterance measured here and now."""
 
+import random
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
-from benchmark import pipeline
+from benchmark import calibrate, manifest, pipeline
 from benchmark.bench import Bench
+from benchmark.calibrate import CORPUS
 from benchmark.plan import Plan, check_strategies, plan, strategies, works
 from benchmark.run import Options, make_writable
 from benchmark.suite import Data, Suite
 from benchmark.types import NotMeasured, Unavailable
 
 ROW_BYTES = 330  # of a score in the store and in the table, measured on runs of the shipped suites
-LINK_ROWS = 11  # facts of the link that every trial has
+TRIED = 12  # scenes of a grid that are tried out
+LINK_ROWS = 24  # facts of the link that every trial has
 AUDIO_BYTES = 20_000  # of FLAC per second of speech at 16 kHz, as on read speech
 
 
@@ -27,13 +30,14 @@ def estimate(suite: Suite, options: Options) -> str:
     make_writable(options.out)
     utterances = [u for dataset in planned.datasets for u in dataset.utterances]
     seconds = [_seconds(u.path) for u in utterances]
-    conditions = len(planned.conditions) * len(planned.schemes) * len(suite.seeds)
+    conditions = len(planned.scenes) * len(suite.seeds)
     costs, heard, skipped = _costs(suite, planned, options)
     variants = sum(heard) + len(skipped)  # a codec with a choice of loss strategies goes through each
     trials = variants * len(utterances) * conditions
     hours = sum(costs) * sum(seconds) * len(suite.seeds) / options.workers / 3600
-    values = LINK_ROWS + sum(len(s.names) for s in planned.scorers)
-    schemes = len(planned.schemes)
+    twice = mean(1 + (scene.acoustics.text != "clean") for scene in planned.scenes)  # against the input too
+    values = round(LINK_ROWS + twice * sum(len(s.names) for s in planned.scorers))
+    schemes = len(planned.axis("protection"))
     played = 0 if suite.save_audio == "none" else (2 * sum(heard) * schemes + 2 * len(costs)) * mean(seconds or [0])
     played = sum(seconds) * sum(heard) * (conditions + 1) if suite.save_audio == "all" else played
     disk = trials * values * ROW_BYTES + played * AUDIO_BYTES
@@ -63,12 +67,17 @@ def _duration(hours: float) -> str:
 def _costs(suite: Suite, planned: Plan, options: Options) -> tuple[list[float], list[int], list[str]]:
     """For each codec that runs, seconds of work per second of speech and seed, and how many strategies it goes through.
 
-    And for each that does not, why.
+    And for each that does not, why. Of a large grid some scenes, drawn at random, stand for all.
     """
     sample = replace(suite, data=Data(limit=1), seeds=suite.seeds[:1])  # of the shipped corpus
-    planned = replace(planned, datasets=plan(sample, options.data_root).datasets)
+    some = tuple(random.Random(0).sample(planned.scenes, min(TRIED, len(planned.scenes))))
+    every = len(planned.scenes) / len(some)
+    shipped = manifest.load(CORPUS, options.data_root)
+    datasets = (manifest.verify(manifest.select(shipped, None, 1)),)
     costs, infos, skipped, bench = [], [], [], Bench(suite.limits)
     try:
+        before = tuple(calibrate.prepare(subject, options.store, bench) for subject in planned.before)
+        planned = replace(planned, datasets=datasets, scenes=some, before=before, anchor=None)
         with tempfile.TemporaryDirectory() as folder:
             for work in works(sample, planned, Path(folder)):
                 try:
@@ -82,7 +91,7 @@ def _costs(suite: Suite, planned: Plan, options: Options) -> tuple[list[float], 
                 subject = replace(work.subject, info=info, delay=info.delay, identity=str(work.subject.spec))
                 outcome = pipeline.run(replace(work, subject=subject), bench)
                 spent = outcome.codec_seconds + outcome.metric_seconds
-                costs.append(spent / _seconds(work.utterance.path))
+                costs.append(every * spent / _seconds(work.utterance.path))
                 infos.append(info)
     finally:
         bench.close()

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmark import audio, pipeline
 from benchmark.bench import Bench
-from benchmark.pipeline import Transmission, Trial
-from benchmark.plan import CLEAN, Condition, Work
+from benchmark.inputs import Inputs
+from benchmark.link import LINK, Transmission, transmit
+from benchmark.plan import Trial, Work
 from benchmark.playout import spans
 from benchmark.progress import Progress
+from benchmark.scenes import CLEAN, Scene
 from benchmark.store import Store, digest, write_atomically
-from benchmark.suite import Suite
-from benchmark.types import NotMeasured, Signal
+from benchmark.suite import ANCHOR, Suite
+from benchmark.types import Heard, NotMeasured, Signal
 
 if TYPE_CHECKING:
     import pandas as pd
 
+SCENE = ("acoustics", "channel", "protection", "playout")  # the columns of a scene
 JUDGES = ("pesq_wb", "pesq_nb", "estoi", "stoi")  # the worst example is the lowest of the first one asked for
 
 
@@ -31,9 +34,13 @@ class Example(NamedTuple):
 
 
 class Played(NamedTuple):
-    """A trial decoded again: what the channel did, and the signal at the codec's output rate."""
+    """A trial decoded again: the speech, what the codec heard, what the channel did, and what came out.
+
+    The first two are at the file's rate, the last at the codec's.
+    """
 
     reference: audio.Audio
+    heard: Heard
     sent: Transmission
     degraded: Signal
 
@@ -47,9 +54,13 @@ def play(work: Work, trial: Trial, bench: Bench) -> Played:
     if work.subject.status != "ok":
         raise NotMeasured(work.subject.status, work.subject.reason)
     reference = audio.read(work.utterance.path)
-    encoded = pipeline.frames_of(work, reference, Store(work.cache), pipeline.key_of_frames(work), bench)
-    sent = pipeline.transmit(encoded, pipeline.stream_of(work, encoded, trial.scheme), trial, work)
-    return Played(reference, sent, pipeline.decode(work, reference, sent.playout.slots, trial.concealment, bench))
+    inputs = Inputs(work, reference, bench)
+    heard = inputs.heard(trial.scene.acoustics, trial.seed)
+    encoded = pipeline.frames_of(inputs, heard, trial, Store(work.cache))
+    stream = pipeline.stream_of(work, encoded, trial.scene.protection)
+    sent = transmit(encoded, stream, trial, work, heard, reference.rate)
+    degraded = pipeline.decode(work, reference, sent.playout.slots, trial.concealment, bench)
+    return Played(reference, heard, sent, degraded)
 
 
 def save(todo: Sequence[Work], results: "pd.DataFrame", out: Path, suite: Suite, progress: Progress) -> None:
@@ -77,65 +88,71 @@ def choose(todo: Sequence[Work], results: "pd.DataFrame") -> list[Example]:
 
     Of the first, every protection and loss strategy is heard.
     """
-    usable = [work for work in todo if work.subject.status == "ok"]
+    usable = [work for work in todo if work.subject.status == "ok" and work.subject.label != ANCHOR]
     if not usable:
         return []
-    lossy = [c for c in usable[0].conditions if c.loss != 0]
-    shown = _middling(lossy) if lossy else usable[0].conditions[0]
+    lossy = [scene for scene in usable[0].scenes if not _plain(scene)]
+    shown = _middling(lossy) if lossy else usable[0].scenes[0]
     first = [work for work in usable if work.utterance.id == usable[0].utterance.id]
-    found = [Example(w, t, "chosen") for w in first for t in _trials(w, shown, w.settings.seeds[0])]
-    return found + _worst(usable, lossy or list(usable[0].conditions), results)
+    protected = [scene for scene in usable[0].scenes if scene._replace(protection=shown.protection) == shown]
+    seed = usable[0].settings.seeds[0]
+    found = [Example(w, t, "chosen") for w in first for scene in protected for t in _trials(w, scene, seed)]
+    return found + _worst(usable, lossy or list(usable[0].scenes), results)
 
 
-def _middling(lossy: Sequence[Condition]) -> Condition:
-    """The highest known loss up to 10 %, the burstier of two; a trace where no loss is known beforehand."""
-    known = [c for c in lossy if c.loss is not None and c.loss <= 0.1]
-    return max(known, key=lambda c: (c.loss or 0, c.burst_ratio or 0)) if known else lossy[0]
+def _plain(scene: Scene) -> bool:
+    return scene.channel.loss == 0 and scene.acoustics.text == "clean"
 
 
-def _worst(usable: Sequence[Work], conditions: Sequence[Condition], results: "pd.DataFrame") -> list[Example]:
+def _middling(lossy: Sequence[Scene]) -> Scene:
+    """The highest known loss up to 10 %, the burstier of two; else the one in the middle of the list."""
+    known = [(c.channel.loss, c.channel.burst_ratio or 0, -i) for i, c in enumerate(lossy) if c.channel.loss]
+    known = [place for place in known if place[0] <= 0.1]
+    return lossy[-max(known)[2]] if known else lossy[len(lossy) // 2]
+
+
+def _worst(usable: Sequence[Work], scenes: Sequence[Scene], results: "pd.DataFrame") -> list[Example]:
     judge = next((name for name in JUDGES if (results["name"] == name).any()), None)
     if judge is None:
         return []
-    by_text = {c.text: c for c in conditions}
-    rows = results[(results["name"] == judge) & (results["status"] == "ok") & results["channel"].isin(by_text)]
+    by_text = {tuple(c.text for c in scene): scene for scene in scenes}
+    rows = results[(results["name"] == judge) & (results["status"] == "ok") & (results["reference"] == "clean")]
     works = {(w.subject.label, w.utterance.id): w for w in usable}
-    found = []
-    for _, row in rows.sort_values("value", kind="stable").drop_duplicates("codec").iterrows():
-        work = works[row["codec"], row["utterance"]]
-        same = _trials(work, by_text[row["channel"]], int(row["seed"]))
-        wanted = (row["protection"], row["concealment"])
-        trial = next(t for t in same if (t.scheme.text, t.concealment) == wanted)
-        found.append(Example(work, trial, "worst"))
-    return found
+    found: dict[str, Example] = {}
+    for _, row in rows.sort_values("value", kind="stable").iterrows():
+        scene = by_text.get(tuple(row[list(SCENE)]))
+        work = works.get((row["codec"], row["utterance"]))
+        if row["codec"] not in found and scene is not None and work is not None:
+            same = _trials(work, scene, int(row["seed"]))
+            found[row["codec"]] = Example(work, next(t for t in same if t.concealment == row["concealment"]), "worst")
+    return list(found.values())
 
 
 def _everything(todo: Iterable[Work]) -> Iterable[Example]:
     for work in todo:
-        if work.subject.status == "ok":
-            for trial in pipeline.trials_of(work, pipeline.key_of_frames(work)):
+        if work.subject.status == "ok" and work.subject.label != ANCHOR:
+            for trial in pipeline.trials_of(work):
                 yield Example(work, trial, "all")
 
 
-def _trials(work: Work, condition: Condition, seed: int) -> list[Trial]:
-    trials = pipeline.trials_of(work, pipeline.key_of_frames(work))
-    return [t for t in trials if t.condition == condition and t.seed == seed]
+def _trials(work: Work, scene: Scene, seed: int) -> list[Trial]:
+    """Those of a scene, with all loss strategies."""
+    return [t for t in pipeline.trials_of(work) if t.scene == scene and t.seed == seed]
 
 
 def _place(work: Work, trial: Trial) -> tuple[str, ...]:
     """The columns of a table that tell a trial from others."""
     subject, utterance = work.subject.label, work.utterance.id
-    return subject, utterance, trial.condition.text, trial.scheme.text, trial.concealment, str(trial.seed)
+    return subject, utterance, *(c.text for c in trial.scene), trial.concealment, str(trial.seed)
 
 
 def _scores(results: "pd.DataFrame", trials: Iterable[Trial]) -> dict[tuple[str, ...], dict[str, float]]:
-    """Values of the metrics by `_place`, for the channels of `trials` and the clean one."""
-    channels = {t.condition.text for t in trials} | {"clean"}
-    rows = results[
-        (results["status"] == "ok") & (results["scorer"] != pipeline.LINK) & results["channel"].isin(channels)
-    ]
+    """Values of the metrics against the speech by `_place`, for the channels of `trials` and the clean one."""
+    channels = {t.scene.channel.text for t in trials} | {"clean"}
+    scored = (results["status"] == "ok") & ~results["scorer"].isin([LINK, "probe"])
+    rows = results[scored & (results["reference"] == "clean") & results["channel"].isin(channels)]
     found: dict[tuple[str, ...], dict[str, float]] = {}
-    columns = ["codec", "utterance", "channel", "protection", "concealment", "seed", "name", "value"]
+    columns = ["codec", "utterance", *SCENE, "concealment", "seed", "name", "value"]
     for *place, name, value in rows[columns].itertuples(index=False):
         found.setdefault(tuple(map(str, place)), {})[name] = float(value)
     return found
@@ -145,7 +162,7 @@ def _save(example: Example, folder: Path, scores: Any, bench: Bench) -> dict[str
     work, trial = example.work, example.trial
     try:
         played = play(work, trial, bench)
-        clean = trial._replace(condition=CLEAN, key="")
+        clean = trial._replace(scene=trial.scene._replace(channel=CLEAN), key="")
         loss_free = play(work, clean, bench)
     except NotMeasured:
         return None  # its rows say why
@@ -154,9 +171,12 @@ def _save(example: Example, folder: Path, scores: Any, bench: Bench) -> dict[str
     name = digest(work.subject.identity, work.utterance.sha256)[:12]
     files = {
         "reference": f"reference-{work.utterance.sha256[:12]}.flac",
-        "clean": f"{name}-clean.flac",
+        "clean": f"{name}-{trial.frames_key[:12]}-clean.flac",
         "degraded": f"{name}-{trial.key[:12]}.flac",
     }
+    if trial.scene.acoustics.text != "clean":
+        files["heard"] = f"{name}-{trial.frames_key[:12]}-heard.flac"
+        audio.write(folder / files["heard"], played.heard.signal, played.reference.rate)
     audio.write(folder / files["reference"], played.reference.signal, played.reference.rate)
     audio.write(folder / files["clean"], loss_free.degraded, info.rate_out)
     audio.write(folder / files["degraded"], played.degraded, info.rate_out)
@@ -167,8 +187,7 @@ def _save(example: Example, folder: Path, scores: Any, bench: Bench) -> dict[str
         "transcript": work.utterance.labels.get("transcript", ""),
         "why": example.why,
         "codec": work.subject.label,
-        "channel": trial.condition.text,
-        "protection": trial.scheme.text,
+        **dict(zip(SCENE, (c.text for c in trial.scene), strict=True)),
         "concealment": trial.concealment,
         "seed": trial.seed,
         **{kind: f"audio/{file}" for kind, file in files.items()},
@@ -176,5 +195,5 @@ def _save(example: Example, folder: Path, scores: Any, bench: Bench) -> dict[str
         "late": spans(frames, playout.late),
         "values": scores.get(_place(work, trial), {}),
         "clean_values": scores.get(_place(work, clean), {}),
-        "key": pipeline.score_keys(work, trial)[0][1],
+        "key": pipeline.asks_of(work, trial)[0].key,
     }

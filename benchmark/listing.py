@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -12,11 +13,13 @@ from benchmark.types import NotMeasured, Spec, Unavailable, UserError
 
 
 def lines(kind: str) -> Iterator[str]:
-    """One line per item of a kind: codecs, metrics, channels, protections, suites or data."""
+    """One line per item of a kind: codecs, metrics, the conditions of an axis, suites or data."""
     listings: dict[str, Callable[[], Iterator[Sequence[str]]]] = {
         "codecs": _codecs,
         "metrics": _metrics,
+        "acoustics": partial(_components, "acoustics"),
         "channels": partial(_components, "channel"),
+        "playouts": partial(_components, "playout"),
         "protections": partial(_components, "protection"),
         "suites": _suites,
         "data": _data,
@@ -63,7 +66,8 @@ def _components(kind: str) -> Iterator[Sequence[str]]:
 def _suites() -> Iterator[Sequence[str]]:
     for name in suite.shipped():
         loaded = suite.load(name)
-        conditions = len(loaded.channels) * len(loaded.protection)
+        axes = [len(axis) for axis in (loaded.acoustics, loaded.channels, loaded.protection, loaded.playout)]
+        conditions = math.prod(axes) if loaded.axes == "crossed" else sum(axes) - len(axes) + 1
         size = f"{len(loaded.codecs)} codecs x {conditions} conditions x {len(loaded.seeds)} seeds"
         yield name, size, loaded.title
 

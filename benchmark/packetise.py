@@ -6,10 +6,16 @@ from typing import NamedTuple
 from benchmark.playout import hold
 from benchmark.types import Frame, Packet, Protection
 
+TAG = 10  # bytes of SRTP's authentication tag, HMAC-SHA1-80, RFC 3711; its encryption adds none
+ROHC = 3  # bytes of a compressed header as it is when all goes well: UO-0 of RFC 3095 with CRC, and UDP's checksum
 HEADERS = {  # bytes per packet, fixed headers without options: IPv4 20, IPv6 40, UDP 8, RTP 12
     "none": 0,
     "ipv4_udp_rtp": 40,
     "ipv6_udp_rtp": 60,
+    "ipv4_udp_srtp": 40 + TAG,
+    "ipv6_udp_srtp": 60 + TAG,
+    "rohc": ROHC,
+    "rohc_srtp": ROHC + TAG,
 }
 
 

@@ -1,76 +1,38 @@
-"""One utterance through one codec: encode, packetise, transmit, play out, decode, align, score; all stored."""
+"""One utterance through one codec: acoustics, encode, packetise, transmit, play out, decode, score; all stored."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
-import numpy as np
-
-from benchmark import align, audio, seeds
+from benchmark import align, audio
 from benchmark.bench import Bench
 from benchmark.codec import push_size, trim
 from benchmark.fingerprint import module_fingerprint
 from benchmark.hosts import Encoded
-from benchmark.packetise import HEADERS, Stream, packetise
-from benchmark.plan import OWN, Condition, Scheme, Scorer, Work, harness, strategies
-from benchmark.playout import Playout, late_packets, play, spans
+from benchmark.inputs import Inputs
+from benchmark.link import LINK, LINK_VALUES, Transmission, link_facts, ratio, transmit
+from benchmark.packetise import Stream, packetise
+from benchmark.plan import OWN, Scorer, Trial, Work, facts, harness, strategies
+from benchmark.playout import spans
+from benchmark.scenes import Condition
 from benchmark.store import Store, digest
+from benchmark.suite import ANCHOR
 from benchmark.table import Row
 from benchmark.transient import recovery
-from benchmark.types import (
-    LOST,
-    SECOND,
-    Booleans,
-    CodecInfo,
-    Fate,
-    Measured,
-    NotMeasured,
-    Signal,
-    Slot,
-    Spec,
-    ValueInfo,
-)
+from benchmark.types import Heard, Measured, NotMeasured, Signal, Slot, Spec
+from benchmark.windows import window_mel_distance
 
-LINK = "link"
-LINK_VALUES = {
-    "net_bps": ValueInfo("bit/s", "lower", "bits of all frames over the duration they cover"),
-    "payload_bps": ValueInfo("bit/s", "lower", "bytes of all payloads, padding included"),
-    "wire_bps": ValueInfo("bit/s", "lower", "payloads and headers of all packets"),
-    "loss_rate": ValueInfo("share", "lower", "packets that never arrive, of those sent"),
-    "late_rate": ValueInfo("share", "lower", "packets that arrive after they are due, of those sent"),
-    "residual_loss": ValueInfo("share", "lower", "frames missing at the decoder, copies considered, of those sent"),
-    "burst_ms": ValueInfo("ms", "lower", "mean length of a run of missing frames, lost or late"),
-    "redundancy_bps": ValueInfo("bit/s", "lower", "copies of frames and the headers they need, on the wire"),
-    "fec_share": ValueInfo("share", "neither", "frames that carry in-band redundancy, read from their bits"),
-    "latency_ms": ValueInfo(
-        "ms",
-        "lower",
-        "from the capture of a group of frames until its first sample plays: the group itself, its packets and their "
-        "pacing, copies, playout buffer, wait of the loss strategy, delay of the codec; computing and network apart",
-    ),
-    "recovery_ms": ValueInfo(
-        "ms",
-        "lower",
-        "from the end of a hole until the output is what it is without losses; holes with another one before that are "
-        "left out",
-    ),
-    "delay_ms": ValueInfo("ms", "neither", "delay that was removed before scoring"),
-    "trace_wraps": ValueInfo("count", "neither", "how often a replayed trace began anew"),
-    "encode_rtf": ValueInfo("s/s", "lower", "encoding time over duration; below 1 is faster than real time"),
-    "decode_rtf": ValueInfo("s/s", "lower", "decoding time over duration; below 1 is faster than real time"),
-}
-RECOVERY = Scorer(  # as its own entry of the store: unlike the other facts of the link it needs decoded signals
-    Spec(LINK),
-    "benchmark.transient",
-    "recovery",
-    None,
-    ("recovery_ms",),
-    digest("recovery", module_fingerprint("benchmark.transient")),
-    {},
-    "",
-    {"recovery_ms": LINK_VALUES["recovery_ms"]},
-)
+
+def _own(module: str, names: tuple[str, ...]) -> Scorer:
+    """What is computed here from decoded signals and from where the holes are; each its own entry of the store."""
+    identity = digest(names[0], module_fingerprint(module))
+    return Scorer(Spec(LINK), module, "", None, names, identity, {}, "", {name: LINK_VALUES[name] for name in names})
+
+
+RECOVERY = _own("benchmark.transient", ("recovery_ms",))
+WINDOWS = _own("benchmark.windows", ("window_mel_distance", "worst_window_mel_distance"))
+CLEAN, INPUT, LOSS_FREE = "clean", "input", "loss_free"  # references
 
 
 @dataclass
@@ -85,97 +47,114 @@ class Outcome:
     cached: int = 0
 
 
-class Trial(NamedTuple):
-    """One condition under one seed and scheme, heard with one loss strategy, and the key of what it decodes to."""
+class Ask(NamedTuple):
+    """A score that is wanted of a trial: by whom (None: the link's own facts), against what, and its key."""
 
-    condition: Condition
-    seed: int
-    scheme: Scheme
-    concealment: str
+    scorer: Scorer | None
+    reference: str
     key: str
-
-
-class Transmission(NamedTuple):
-    """What one trial's network did to the frames; they play `wait` ns after their packets were due without delays."""
-
-    encoded: Encoded
-    stream: Stream
-    fate: Fate
-    wait: int
-    playout: Playout
-
-    @property
-    def missing(self) -> Booleans:
-        """Per frame, whether it is not there in time."""
-        return self.playout.lost | self.playout.late
 
 
 def run(work: Work, bench: Bench) -> Outcome:
     """Every row of one work: from the store where it has them, computed and stored where not."""
+    bench.keep = 1 + len(work.before)
     outcome, before = Outcome(), (bench.codec_seconds, bench.metric_seconds, bench.start_seconds)
-    encode_key = key_of_frames(work)
     store = Store(work.cache)
-    scores_key = digest("scores", encode_key, work.utterance.id)
+    scores_key = digest("scores", key_of_frames(work), work.utterance.id)
     known = store.scores(scores_key)
-    trials = list(trials_of(work, encode_key))
-    keys = [score_keys(work, trial) for trial in trials]
-    wanted = {key for of_trial in keys for _, key in of_trial}
+    trials = list(trials_of(work))
+    asks = [asks_of(work, trial) for trial in trials]
+    wanted = {ask.key for of_trial in asks for ask in of_trial}
     outcome.cached = len(wanted & known.keys())
     if missing := wanted - known.keys():
-        fresh = _compute(work, trials, missing, store, encode_key, bench)
+        fresh = _compute(work, trials, missing, store, bench)
         outcome.computed = len(fresh)
         known = store.scores(scores_key) | known | fresh  # again: another label may stand for the same codec
         store.save_scores(scores_key, known)
-    for trial, of_trial in zip(trials, keys, strict=True):
-        outcome.rows += [row_of(work, trial, s, value, key) for s, key in of_trial for value in known[key]]
+    for trial, of_trial in zip(trials, asks, strict=True):
+        outcome.rows += [row_of(work, trial, ask, value) for ask in of_trial for value in known[ask.key]]
     outcome.codec_seconds = bench.codec_seconds - before[0]
     outcome.metric_seconds = bench.metric_seconds - before[1]
     outcome.start_seconds = bench.start_seconds - before[2]
     return outcome
 
 
-def key_of_frames(work: Work) -> str:
-    """What decides an utterance's frames."""
-    return digest("frames", work.utterance.sha256, work.subject.identity, work.settings.mode)
+def key_of_frames(work: Work, room: Condition | None = None, seed: int = 0) -> str:
+    """What decides an utterance's frames; `room` is what was done to it before, if anything."""
+    of_codec = (work.utterance.sha256, work.subject.identity, work.settings.mode)
+    if room is None or room.text == CLEAN:
+        return digest("frames", *of_codec)
+    before = sorted(subject.identity for subject in work.before.values())
+    heard = (room.identity, before, seed, work.utterance.id, module_fingerprint("benchmark.inputs"))
+    return digest("frames", *of_codec, *heard)
 
 
-def trials_of(work: Work, encode_key: str) -> Iterator[Trial]:
-    """Every condition under every seed and scheme, with every strategy asked.
+def trials_of(work: Work) -> Iterator[Trial]:
+    """Every scene under every seed, with every strategy asked.
 
-    The channel is drawn by utterance, never by codec or scheme: same weather for all.
+    The channel is drawn by utterance, never by codec or protection: same weather for all.
     """
-    buffer, delay = work.settings.buffer, work.subject.delay
     heard = strategies(work.subject.info, work.settings.concealment)
-    for seed, condition, scheme, name in product(work.settings.seeds, work.conditions, work.schemes, heard):
-        facts = (condition.identity, scheme.identity, name, work.utterance.id, seed, buffer, delay)
-        yield Trial(condition, seed, scheme, name, digest("decoded", encode_key, *facts))
+    for seed, scene, name in product(work.settings.seeds, work.scenes, heard):
+        frames_key = key_of_frames(work, scene.acoustics, seed)
+        identities = [scene.channel.identity, scene.protection.identity, scene.playout.identity]
+        known = (*identities, name, work.utterance.id, seed, work.subject.delay)
+        yield Trial(scene, seed, name, frames_key, digest("decoded", frames_key, *known))
 
 
-def score_keys(work: Work, trial: Trial) -> list[tuple[Scorer | None, str]]:
-    """The store's key per scorer; None stands for the link's own facts."""
-    keys: list[tuple[Scorer | None, str]] = [(None, digest("link", trial.key, work.settings.header, harness()))]
-    chosen = work.scorers if trial.concealment == OWN else (*work.scorers, RECOVERY)
-    return keys + [(scorer, digest("score", trial.key, scorer.identity)) for scorer in chosen]
+def asks_of(work: Work, trial: Trial) -> list[Ask]:
+    """Every score of a trial. Where the codec heard more than speech, each is against the speech and the input.
+
+    Of the anchor only what the room did to the speech is asked.
+    """
+    score = [(s, Ask(s, CLEAN, digest("score", trial.key, s.identity))) for s in work.scorers]
+    asks = [ask for _, ask in score]
+    if work.subject.label == ANCHOR:
+        return asks
+    if trial.scene.acoustics.text != CLEAN:
+        asks += [Ask(s, INPUT, digest("score", trial.key, s.identity, INPUT)) for s in work.scorers]
+    stated = (work.settings.header, work.settings.capture_ms, work.settings.emodel.get(work.subject.label))
+    own = [Ask(None, "", digest("link", trial.key, *stated, module_fingerprint("benchmark.link")))]
+    if trial.scene.channel.text != "clean":
+        own.append(Ask(WINDOWS, CLEAN, digest("score", trial.key, WINDOWS.identity)))
+    if trial.concealment != OWN:
+        own.append(Ask(RECOVERY, LOSS_FREE, digest("score", trial.key, RECOVERY.identity)))
+    return own + asks
 
 
 def _compute(
-    work: Work, trials: Sequence[Trial], missing: set[str], store: Store, encode_key: str, bench: Bench
+    work: Work, trials: Sequence[Trial], missing: set[str], store: Store, bench: Bench
 ) -> dict[str, list[Measured]]:
     """The missing scores; a failure of the input or of the codec stands in every one that it prevents."""
-    todo = [(trial, [pair for pair in score_keys(work, trial) if pair[1] in missing]) for trial in trials]
+    todo = [(trial, [ask for ask in asks_of(work, trial) if ask.key in missing]) for trial in trials]
     try:
         if work.subject.status != "ok":
             raise NotMeasured(work.subject.status, work.subject.reason)
-        reference = audio.read(work.utterance.path)
-        encoded = frames_of(work, reference, store, encode_key, bench)
+        inputs = Inputs(work, audio.read(work.utterance.path), bench)
     except NotMeasured as error:
-        return {key: _unmeasured(scorer, error) for _, pairs in todo for scorer, key in pairs}
-    session = _Session(work, reference, encoded, bench)
+        return {ask.key: _unmeasured(ask.scorer, error) for _, asks in todo for ask in asks}
+    rooms: dict[str, _Room | NotMeasured] = {}
     found: dict[str, list[Measured]] = {}
-    for trial, pairs in todo:
-        if pairs:
-            found |= session.values(trial, pairs)
+    for trial, asks in todo:
+        if not asks:
+            continue
+        if trial.frames_key not in rooms:
+            rooms = {trial.frames_key: _room(inputs, trial, store)}  # one at a time: signals are large
+        room = rooms[trial.frames_key]
+        if isinstance(room, NotMeasured):
+            found |= {ask.key: _unmeasured(ask.scorer, room) for ask in asks}
+        else:
+            found |= room.values(trial, asks)
     return found
+
+
+def _room(inputs: Inputs, trial: Trial, store: Store) -> "_Room | NotMeasured":
+    """What the codec made of the utterance in one room, or why it did not."""
+    try:
+        heard = inputs.heard(trial.scene.acoustics, trial.seed)
+        return _Room(inputs, heard, frames_of(inputs, heard, trial, store))
+    except NotMeasured as error:
+        return error
 
 
 def _unmeasured(scorer: Scorer | None, error: NotMeasured) -> list[Measured]:
@@ -184,59 +163,86 @@ def _unmeasured(scorer: Scorer | None, error: NotMeasured) -> list[Measured]:
 
 
 @dataclass
-class _Session:
-    """One work under way, and what its trials share: packets per scheme, scores of equal signals, the whole signal."""
+class _Room:
+    """One room under way, and what its trials share: packets per protection, scores of equal signals, the whole."""
 
-    work: Work
-    reference: audio.Audio
+    inputs: Inputs
+    heard: Heard
     encoded: Encoded
-    bench: Bench
     streams: dict[str, Stream] = field(default_factory=dict)
-    scores: dict[tuple[str, bytes], dict[str, list[Measured]]] = field(default_factory=dict)
+    scores: dict[tuple[str, bytes], dict[tuple[str, str], list[Measured]]] = field(default_factory=dict)
     whole: Signal | None = None
 
-    def values(self, trial: Trial, pairs: Sequence[tuple[Scorer | None, str]]) -> dict[str, list[Measured]]:
-        """What one trial gives for each (scorer, key)."""
+    def values(self, trial: Trial, asks: Sequence[Ask]) -> dict[str, list[Measured]]:
+        """What one trial gives for each key."""
+        work = self.inputs.work
         try:
-            sent = transmit(self.encoded, self._stream(trial.scheme), trial, self.work)
-        except NotMeasured as error:  # the scheme cannot carry these frames
-            return {key: _unmeasured(scorer, error) for scorer, key in pairs}
-        complete = trial.concealment != OWN and not sent.missing.any()  # then all strategies give one signal
-        same = self.scores.setdefault(("", b"") if complete else (trial.concealment, _pattern(sent.playout)), {})
-        asked = [scorer for scorer, _ in pairs if scorer is not None and scorer.identity not in same]
-        if asked:
-            same |= self._score(trial, sent, asked)
-        return {key: link_facts(sent, self.work) if s is None else same[s.identity] for s, key in pairs}
+            stream = self._stream(trial.scene.protection)
+            sent = transmit(self.encoded, stream, trial, work, self.heard, self.inputs.speech.rate)
+        except NotMeasured as error:  # the protection cannot carry these frames
+            return {ask.key: _unmeasured(ask.scorer, error) for ask in asks}
+        complete = trial.concealment != OWN and not sent.missing.any() and not sent.flipped  # all strategies give one
+        same = self.scores.setdefault(("", b"") if complete else (trial.concealment, _pattern(sent)), {})
+        new = [ask for ask in asks if ask.scorer is not None and (ask.scorer.identity, ask.reference) not in same]
+        if new:
+            same |= self._score(trial, sent, new)
+        own = link_facts(sent, trial, work, self.heard) if any(ask.scorer is None for ask in asks) else []
+        return {a.key: own if a.scorer is None else same[a.scorer.identity, a.reference] for a in asks}
 
-    def _stream(self, scheme: Scheme) -> Stream:
-        if scheme.text not in self.streams:
-            self.streams[scheme.text] = stream_of(self.work, self.encoded, scheme)
-        return self.streams[scheme.text]
+    def _stream(self, protection: Condition) -> Stream:
+        if protection.text not in self.streams:
+            self.streams[protection.text] = stream_of(self.inputs.work, self.encoded, protection)
+        return self.streams[protection.text]
 
-    def _score(self, trial: Trial, sent: Transmission, scorers: Sequence[Scorer]) -> dict[str, list[Measured]]:
-        info = facts(self.work)
-        found: dict[str, list[Measured]] = {}
+    def _score(self, trial: Trial, sent: Transmission, asks: Sequence[Ask]) -> dict[tuple[str, str], list[Measured]]:
+        found: dict[tuple[str, str], list[Measured]] = {}
+        scorers = [(ask.scorer, ask.reference) for ask in asks if ask.scorer is not None]
         try:
-            degraded = decode(self.work, self.reference, sent.playout.slots, trial.concealment, self.bench)
-            if any(scorer is RECOVERY for scorer in scorers):
-                found[RECOVERY.identity] = self._recovery(sent, degraded)
+            degraded = self._decoded(sent.playout.slots, trial.concealment)
         except NotMeasured as error:
-            return {scorer.identity: _unmeasured(scorer, error) for scorer in scorers}
-        self.bench.load((self.reference.signal, self.reference.rate), (degraded, info.rate_out))
-        for s in scorers:
-            if s is not RECOVERY:
-                found[s.identity] = self.bench.measure(s.module, s.attribute, s.spec, s.rate, s.names)
+            return {(s.identity, reference): _unmeasured(s, error) for s, reference in scorers}
+        rate, bench = facts(self.inputs.work).rate_out, self.inputs.bench
+        for reference, signal in ((CLEAN, self.heard.clean), (INPUT, self.heard.signal)):
+            bench.load((signal, self.inputs.speech.rate), (degraded, rate))
+            for s in [s for s, against in scorers if against == reference and s is not WINDOWS]:
+                found[s.identity, reference] = bench.measure(s.module, s.attribute, s.spec, s.rate, s.names)
+        for s, reference in scorers:
+            if s is RECOVERY:
+                found[s.identity, reference] = self._recovery(sent, degraded)
+            elif s is WINDOWS:
+                found[s.identity, reference] = self._windows(sent, degraded)
         return found
+
+    def _decoded(self, slots: Sequence[Slot], concealment: str) -> Signal:
+        return decode(self.inputs.work, self.inputs.speech, slots, concealment, self.inputs.bench)
+
+    def _windows(self, sent: Transmission, degraded: Signal) -> list[Measured]:
+        """The mel distance in the holes and right behind them."""
+        try:
+            rate = align.scoring_rate(self.inputs.speech.rate)
+            pair = align.at_rate(
+                self.heard.clean, self.inputs.speech.rate, degraded, facts(self.inputs.work).rate_out, rate
+            )
+            holes = [(start, end) for start, end in spans(self.encoded.frames, sent.missing)]
+            inside = window_mel_distance(*align.align(*pair, 0), rate, holes)
+        except NotMeasured as error:
+            return _unmeasured(WINDOWS, error)
+        if inside is None:
+            return _unmeasured(WINDOWS, NotMeasured("not_applicable", "nothing was lost"))
+        worst = Measured("worst_window_mel_distance", inside.worst)
+        return [ratio("window_mel_distance", inside.total, inside.frames), worst]
 
     def _recovery(self, sent: Transmission, degraded: Signal) -> list[Measured]:
         """How long the output goes on being wrong behind each hole, summed over the holes it is known of."""
         holes = [(start, end) for start, end in spans(self.encoded.frames, sent.missing)]
         if not holes:
             return [Measured("recovery_ms", None, "not_applicable", "nothing was lost")]
-        if self.whole is None:
-            slots = [Slot(f.index, f.payload) for f in self.encoded.frames]
-            self.whole = decode(self.work, self.reference, slots, OWN, self.bench)
-        times = recovery(self.whole, degraded, facts(self.work).rate_out, holes)
+        try:
+            if self.whole is None:
+                self.whole = self._decoded([Slot(f.index, f.payload) for f in self.encoded.frames], OWN)
+        except NotMeasured as error:
+            return _unmeasured(RECOVERY, error)
+        times = recovery(self.whole, degraded, facts(self.inputs.work).rate_out, holes)
         known = [1000 * seconds for seconds in times if seconds is not None]
         if not known:
             text = "behind every hole, the next one or the end comes before the output is right again"
@@ -244,47 +250,29 @@ class _Session:
         return [ratio("recovery_ms", sum(known), len(known))]
 
 
-def facts(work: Work) -> CodecInfo:
-    """The facts of a codec that runs."""
-    assert work.subject.info is not None
-    return work.subject.info
-
-
-def frames_of(work: Work, reference: audio.Audio, store: Store, encode_key: str, bench: Bench) -> Encoded:
-    """The utterance's frames, from the store or from the codec.
+def frames_of(inputs: Inputs, heard: Heard, trial: Trial, store: Store) -> Encoded:
+    """The frames of what was heard, from the store or from the codec.
 
     Raises:
         NotMeasured: as the codec failed.
     """
+    work = inputs.work
     info = facts(work)
-    if (stored := store.frames(encode_key, info)) is not None:
+    if (stored := store.frames(trial.frames_key, info)) is not None:
         return stored
-    signal = align.resample(reference.signal, reference.rate, info.rate_in)
-    encoded, _ = bench.encode(work.subject.spec, signal, push_size(info, work.settings.mode)[0])
-    store.save_frames(encode_key, encoded)
+    signal = align.resample(heard.signal, inputs.speech.rate, info.rate_in)
+    encoded, _ = inputs.bench.encode(work.subject.spec, signal, push_size(info, work.settings.mode)[0])
+    store.save_frames(trial.frames_key, encoded)
     return encoded
 
 
-def stream_of(work: Work, encoded: Encoded, scheme: Scheme) -> Stream:
-    """The packets of the frames under one scheme.
+def stream_of(work: Work, encoded: Encoded, protection: Condition) -> Stream:
+    """The packets of the frames under one protection.
 
     Raises:
         NotMeasured: ``not_applicable`` where it cannot carry them.
     """
-    return packetise(encoded.frames, scheme.protection(), facts(work).group, work.settings.header)
-
-
-def transmit(encoded: Encoded, stream: Stream, trial: Trial, work: Work) -> Transmission:
-    """Send the packets through one network. The weather depends on the seed and the utterance alone."""
-    sent = np.array([packet.sent for packet in stream.packets], np.int64)
-    generator = seeds.generator(trial.seed, "channel", work.utterance.id)
-    fate = trial.condition.channel().fate(sent, generator)
-    info = facts(work)
-    more = info.concealments.get(trial.concealment, 0) * info.frame * SECOND // info.rate_in
-    wait = work.settings.buffer + more
-    return Transmission(
-        encoded, stream, fate, wait, play(encoded.frames, stream.packets, fate.delays, stream.hold, wait)
-    )
+    return packetise(encoded.frames, protection.protection(), facts(work).group, work.settings.header)
 
 
 def decode(work: Work, reference: audio.Audio, slots: Sequence[Slot], concealment: str, bench: Bench) -> Signal:
@@ -308,72 +296,25 @@ def strategy(concealment: str) -> str:
     return "" if concealment == OWN else concealment
 
 
-def _pattern(playout: Playout) -> bytes:
+def _pattern(sent: Transmission) -> bytes:
     """What the decoder can see of a transmission: equal patterns decode to equal signals."""
-    seen = (bytes([s.payload is None, len(s.ahead), *(a is None for a in s.ahead)]) for s in playout.slots)
-    return b"".join(seen)
+    slots = sent.playout.slots
+    seen = b"".join(bytes([s.payload is None, len(s.ahead), *(a is None for a in s.ahead)]) for s in slots)
+    if not sent.flipped:
+        return seen
+    return seen + digest([[None if p is None else p.hex() for p in (s.payload, *s.ahead)] for s in slots]).encode()
 
 
-def link_facts(sent: Transmission, work: Work) -> list[Measured]:
-    """Bitrates, realised loss and bursts, share of in-band redundancy, and the delays: removed, and in all."""
-    frames, packets = sent.encoded.frames, sent.stream.packets
-    seconds = sum(f.duration for f in frames) / SECOND
-    payload = sum(p.payload_bytes for p in packets)
-    headers = sum(p.header_bytes for p in packets)
-    copies = sum(len(f.payload) for p in packets for f in p.redundant)
-    more = headers - HEADERS[work.settings.header] * len(packets)
-    lost = int((sent.fate.delays == LOST).sum())
-    full = sum(bool(f.payload) for f in frames)
-    found = [
-        ratio("net_bps", sum(f.bits for f in frames), seconds),
-        ratio("payload_bps", 8 * payload, seconds),
-        ratio("wire_bps", 8 * (payload + headers), seconds),
-        ratio("redundancy_bps", 8 * (copies + more), seconds),
-        ratio("loss_rate", lost, len(packets)),
-        ratio("late_rate", late_packets(packets, sent.fate.delays, sent.playout.due), len(packets)),
-        ratio("residual_loss", int(sent.missing.sum()), full),
-        _bursts(sent.missing, frames[0].duration / 1e6),
-        Measured("delay_ms", 1000 * work.subject.delay / facts(work).rate_out),
-        _latency(sent, work),
-    ]
-    if sent.encoded.with_fec is not None:
-        found.append(ratio("fec_share", sent.encoded.with_fec, full))
-    if sent.fate.wraps:
-        found.append(Measured("trace_wraps", float(sent.fate.wraps)))
-    return found
-
-
-def _latency(sent: Transmission, work: Work) -> Measured:
-    info = facts(work)
-    if not info.streaming:
-        return Measured("latency_ms", None, "not_applicable", "the encoder sees the whole utterance before it sends")
-    return Measured("latency_ms", (sent.stream.hold + sent.wait) / 1e6 + 1000 * work.subject.delay / info.rate_out)
-
-
-def ratio(name: str, numerator: float, denominator: float) -> Measured:
-    """A value that keeps its parts, so that it can be pooled."""
-    if denominator == 0:
-        return Measured(name, None, "not_applicable", "nothing was sent")
-    return Measured(name, numerator / denominator, "ok", "", float(numerator), float(denominator))
-
-
-def _bursts(missing: Booleans, frame_ms: float) -> Measured:
-    starts = int(missing[0]) + int((missing[1:] & ~missing[:-1]).sum())
-    if not starts:
-        return Measured("burst_ms", None, "not_applicable", "nothing was lost")
-    return ratio("burst_ms", float(missing.sum()) * frame_ms, starts)
-
-
-def row_of(work: Work, trial: Trial, scorer: Scorer | None, measured: Measured, key: str) -> Row:
+def row_of(work: Work, trial: Trial, ask: Ask, measured: Measured) -> Row:
     """One value as a row of the table."""
-    settings = work.settings
+    settings, scene, scorer = work.settings, trial.scene, ask.scorer
     return Row(
         codec=work.subject.label,
         codec_spec=str(work.subject.spec),
-        channel=trial.condition.text,
-        acoustics="clean",
-        playout=f"fixed:buffer_ms={settings.buffer / 1e6:g}",
-        protection=trial.scheme.text,
+        channel=scene.channel.text,
+        acoustics=scene.acoustics.text,
+        playout=scene.playout.text,
+        protection=scene.protection.text,
         concealment=trial.concealment,
         header=settings.header,
         mode=settings.mode,
@@ -381,15 +322,22 @@ def row_of(work: Work, trial: Trial, scorer: Scorer | None, measured: Measured, 
         dataset=work.dataset,
         utterance=work.utterance.id,
         speaker=work.utterance.speaker,
-        reference="" if scorer is None else "loss_free" if scorer is RECOVERY else "clean",
+        reference=ask.reference,
         scorer=LINK if scorer is None else str(scorer.spec),
         name=measured.name,
         kind="value",
         value=measured.value,
         numerator=measured.numerator,
         denominator=measured.denominator,
-        unit=LINK_VALUES[measured.name].unit if scorer is None else scorer.values[measured.name].unit,
+        unit=_unit(scorer, measured.name),
         status=measured.status,
         reason=measured.reason,
-        key=key,
+        key=ask.key,
     )
+
+
+def _unit(scorer: Scorer | None, name: str) -> str:
+    """Of a fact that a room of the user's own states, nothing is known but its name."""
+    if scorer is not None:
+        return scorer.values[name].unit
+    return LINK_VALUES[name].unit if name in LINK_VALUES else ""

@@ -1,4 +1,4 @@
-"""From names to what can be run: conditions with files, scorers with identities, codecs with delays."""
+"""From names to what can be run: utterances, scenes, scorers with identities, codecs with delays."""
 
 import importlib
 from collections import defaultdict
@@ -6,19 +6,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmark import manifest, registry
+from benchmark.acoustics.tandem import SELF, Tandem
 from benchmark.align import resampler
 from benchmark.fingerprint import module_fingerprint
+from benchmark.scenes import Condition, Scene, condition, scenes
 from benchmark.store import digest
-from benchmark.suite import Suite
+from benchmark.suite import ANCHOR, Suite
 from benchmark.types import (
-    Channel,
     CodecInfo,
     Mode,
-    Protection,
-    Scalar,
     Spec,
     Status,
     UserError,
@@ -29,46 +28,6 @@ from benchmark.types import (
 HARNESS = ("benchmark.codec", "benchmark.packetise", "benchmark.playout", "benchmark.align", "benchmark.seeds")
 
 OWN = "codec"  # the concealment of a codec that has no strategies to choose from
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A network condition: `text` as the user wrote it, `spec` with its files found, `identity` a digest of both."""
-
-    text: str
-    spec: Spec
-    identity: str
-    title: str
-    loss: float | None
-    burst_ratio: float | None
-
-    def channel(self) -> Channel:
-        """The network itself; a trace is read once."""
-        return _channel(self.spec.name, tuple(self.spec.params.items()))
-
-
-@cache
-def _channel(name: str, params: tuple[tuple[str, Scalar], ...]) -> Channel:
-    channel: Channel = registry.make("channel", Spec(name, dict(params)))
-    return channel
-
-
-CLEAN = Condition("clean", Spec("clean"), "", "clean", 0.0, None)  # for what is timed or heard without loss
-
-
-@dataclass(frozen=True, slots=True)
-class Scheme:
-    """A protection of packets, `text` and `spec` as the user wrote it; `identity` is a digest of it and of its code."""
-
-    text: str
-    spec: Spec
-    identity: str
-    title: str
-
-    def protection(self) -> Protection:
-        """The protection itself."""
-        protection: Protection = registry.make("protection", self.spec)
-        return protection
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,85 +65,58 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all trials of a run share; `buffer` is in ns, `concealment` as the suite has it."""
+    """What all trials of a run share; `concealment` as the suite has it."""
 
     mode: Mode
-    buffer: int
     header: str
     seeds: tuple[int, ...]
     concealment: tuple[str, ...]
+    capture_ms: float
+    emodel: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a worker does at a time: one utterance through one codec, in all conditions and schemes, for all scorers."""
+    """What a worker does at a time: one utterance through one codec, in all scenes, for all scorers.
+
+    `before` are the codecs of the run's tandems, by spec.
+    """
 
     subject: Subject
     utterance: Utterance
     dataset: str
-    conditions: tuple[Condition, ...]
-    schemes: tuple[Scheme, ...]
+    scenes: tuple[Scene, ...]
     scorers: tuple[Scorer, ...]
     settings: Settings
     cache: Path
+    before: Mapping[str, Subject] = field(default_factory=dict)
+
+
+class Trial(NamedTuple):
+    """One scene under one seed, heard with one loss strategy, and the keys of what is encoded and decoded."""
+
+    scene: Scene
+    seed: int
+    concealment: str
+    frames_key: str
+    key: str
+
+
+def facts(work: Work) -> CodecInfo:
+    """The facts of a codec that runs."""
+    assert work.subject.info is not None
+    return work.subject.info
 
 
 def settings(suite: Suite) -> Settings:
     """The trial settings of a suite."""
-    buffer = round(suite.playout.buffer_ms * 1e6)
-    return Settings(suite.mode, buffer, suite.header, suite.seeds, suite.concealment)
+    return Settings(suite.mode, suite.header, suite.seeds, suite.concealment, suite.capture_ms, suite.emodel)
 
 
 @cache
 def harness() -> str:
     """A digest of the code between codec and metrics; with it, a change there is never served from the store."""
     return digest([module_fingerprint(module) for module in HARNESS], resampler())
-
-
-def conditions(suite: Suite, folders: Sequence[Path]) -> tuple[Condition, ...]:
-    """Resolve the suite's channels; their files are looked up under `folders`, then among the shipped ones.
-
-    Raises:
-        UserError: for an unknown channel or parameter, an infeasible one, or a missing file.
-    """
-    return tuple(_condition(text, (*folders, manifest.shipped())) for text in suite.channels)
-
-
-def _condition(text: str, folders: Sequence[Path]) -> Condition:
-    spec = registry.parse(text)
-    registry.check_parameters("channel", spec)
-    module, _ = registry.locate("channel", spec.name)
-    params, hashed = dict(spec.params), dict(spec.params)
-    for name in getattr(importlib.import_module(module), "FILES", ()):
-        path = manifest.find(str(params[name]), folders, f"channel {text!r}: the file")
-        params[name], hashed[name] = str(path), manifest.file_digest(path)
-    resolved = Spec(spec.name, params)
-    try:
-        channel = registry.make("channel", resolved)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"channel {text!r}: {error}") from error
-    identity = digest("channel", spec.name, hashed, module_fingerprint(module))
-    return Condition(text, resolved, identity, channel.title, channel.loss, channel.burst_ratio)
-
-
-def schemes(suite: Suite) -> tuple[Scheme, ...]:
-    """Resolve the suite's protections.
-
-    Raises:
-        UserError: for an unknown protection or parameter, or one that is refused.
-    """
-    return tuple(_scheme(text) for text in suite.protection)
-
-
-def _scheme(text: str) -> Scheme:
-    spec = registry.parse(text)
-    try:
-        protection: Protection = registry.make("protection", spec)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"protection {text!r}: {error}") from error
-    module, _ = registry.locate("protection", spec.name)
-    identity = digest("protection", spec.name, dict(spec.params), module_fingerprint(module))
-    return Scheme(text, spec, identity, protection.title)
 
 
 def scorers(suite: Suite) -> tuple[Scorer, ...]:
@@ -222,18 +154,22 @@ def _scorer(text: str, rate: int | None, names: Iterable[str], infos: Mapping[st
     return Scorer(spec, module, attribute, rate, chosen, identity, versions(), fingerprint, values)
 
 
-def subjects(suite: Suite) -> list[Subject]:
-    """The suite's codecs by label, names checked; nothing of theirs is imported yet.
+def subject(label: str, text: str) -> Subject:
+    """A codec by name, which is checked; nothing of it is imported yet.
 
     Raises:
         UserError: for an unknown codec.
     """
-    found = []
-    for label, text in suite.codecs.items():
-        spec = registry.parse(text)
-        module, _ = registry.locate("codec", spec.name)
-        found.append(Subject(label, spec, fingerprint=module_fingerprint(module)))
-    return found
+    spec = registry.parse(text)
+    module, _ = registry.locate("codec", spec.name)
+    return Subject(label, spec, fingerprint=module_fingerprint(module))
+
+
+def _before(scenes: Iterable[Scene]) -> tuple[Subject, ...]:
+    """The codecs that code before the one under test."""
+    parts = [part for scene in scenes for part in scene.acoustics.acoustics()]
+    specs = dict.fromkeys(part.spec for part in parts if isinstance(part, Tandem) and part.codec != SELF)
+    return tuple(subject(spec, spec) for spec in specs)
 
 
 def codec_identity(subject: Subject, info: CodecInfo) -> str:
@@ -272,13 +208,30 @@ def works(suite: Suite, plan: "Plan", cache: Path) -> list[Work]:
         UserError: for a loss strategy that no codec of the run knows.
     """
     check_strategies(suite.concealment, [subject.info for subject in plan.subjects])
-    common = settings(suite)
+    common, before = settings(suite), {subject.label: subject for subject in plan.before}
+    found = [(subject, plan.scenes) for subject in plan.subjects]
+    if plan.anchor is not None:
+        found.append((plan.anchor, uncoded(plan.scenes)))
     return [
-        Work(subject, utterance, dataset.name, plan.conditions, plan.schemes, plan.scorers, common, cache)
-        for subject in plan.subjects
+        Work(subject, utterance, dataset.name, scenes, plan.scorers, common, cache, before)
+        for subject, scenes in found
         for dataset in plan.datasets
         for utterance in dataset.utterances
     ]
+
+
+def _changes(acoustics: Condition) -> bool:
+    """Whether it does something to speech that goes through no codec."""
+    return any(not (isinstance(part, Tandem) and part.codec == SELF) for part in acoustics.acoustics()) and (
+        acoustics.text != "clean"
+    )
+
+
+def uncoded(scenes: Sequence[Scene]) -> tuple[Scene, ...]:
+    """What the anchor is heard in: every room, and a network that does nothing."""
+    rooms = [scene.acoustics for scene in scenes if _changes(scene.acoustics)]
+    still = [condition("channel", "clean"), condition("protection", "none"), condition("playout", "fixed:buffer_ms=0")]
+    return tuple(Scene(room, *still) for room in dict.fromkeys(rooms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,10 +239,15 @@ class Plan:
     """A suite with every name resolved and every file found."""
 
     datasets: tuple[manifest.Dataset, ...]
-    conditions: tuple[Condition, ...]
-    schemes: tuple[Scheme, ...]
+    scenes: tuple[Scene, ...]
     scorers: tuple[Scorer, ...]
     subjects: tuple[Subject, ...]
+    before: tuple[Subject, ...] = ()
+    anchor: Subject | None = None
+
+    def axis(self, kind: str) -> tuple[Condition, ...]:
+        """The conditions of one axis, in the order of the suite."""
+        return tuple(dict.fromkeys(condition for scene in self.scenes for condition in scene if condition.kind == kind))
 
 
 def plan(suite: Suite, data_root: Path) -> Plan:
@@ -304,7 +262,22 @@ def plan(suite: Suite, data_root: Path) -> Plan:
     if twice := _twice([u.id for d in datasets for u in d.utterances]):
         raise UserError(f"The id {twice!r} stands in two manifests; ids must be unique over all of a run.")
     folders = [folder for dataset in datasets for folder in dataset.folders] + [data_root, Path.cwd()]
-    return Plan(datasets, conditions(suite, folders), schemes(suite), scorers(suite), tuple(subjects(suite)))
+    under = scenes(suite, folders)
+    _check_voices(datasets, under)
+    subjects = tuple(subject(label, text) for label, text in suite.codecs.items())
+    noisy = any(_changes(scene.acoustics) for scene in under)
+    anchor = subject(ANCHOR, suite.anchor) if noisy and suite.anchor is not None else None
+    return Plan(datasets, under, scorers(suite), subjects, _before(under), anchor)
+
+
+def _check_voices(datasets: Iterable[manifest.Dataset], scenes: Iterable[Scene]) -> None:
+    """Raise UserError where a voice in the noise is one of those under test."""
+    tested = {u.speaker for dataset in datasets for u in dataset.utterances if u.speaker}
+    for text, voices in {scene.acoustics.text: scene.acoustics.speakers for scene in scenes}.items():
+        if both := sorted(tested & voices):
+            shown = ", ".join(both[:3]) + (f" and {len(both) - 3} more" if len(both) > 3 else "")
+            text = f"acoustics {text!r}: its voices are under test too ({shown})"
+            raise UserError(f"{text}; give a split or a manifest of other speakers.")
 
 
 def _twice(ids: Sequence[str]) -> str | None:

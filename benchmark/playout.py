@@ -1,6 +1,6 @@
-"""A fixed playout buffer: packets and their delays in, what the decoder sees of each frame out. Pure."""
+"""Playing out: packets, their delays and when frames are due in, what the decoder sees of each frame out. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -27,35 +27,77 @@ def hold(frames: Sequence[Frame], planned: Sequence[Packet]) -> int:
     """From the start of a group until the last packet that is to carry any of it has been sent, at most, ns.
 
     That is a constant of codec and protection: a receiver waits for the last frame of the group, and for the last
-    copy it may get. What was planned counts, also where nothing had to be sent.
+    copy or parity it may get. What was planned counts, also where nothing had to be sent.
     """
     starts = _starts(frames)
-    carried = ((p.sent - starts[f.index]) for p in planned for f in (*p.frames, *p.redundant))
+    held = {packet.seq: packet.frames for packet in planned}
+    carried = ((p.sent - starts[f.index]) for p in planned for f in _stands_for(p, held))
     return max(carried, default=0)
 
 
-def play(frames: Sequence[Frame], packets: Sequence[Packet], delays: Nanoseconds, hold: int, buffer: int) -> Playout:
-    """Play the frames of a group `hold` + `buffer` ns after its start; what has not arrived by then is None.
+def _stands_for(packet: Packet, held: Mapping[int, tuple[Frame, ...]]) -> Iterator[Frame]:
+    """The frames that a packet brings, brings again, or can bring back."""
+    yield from packet.frames
+    yield from packet.redundant
+    for seq in packet.covers:
+        yield from held.get(seq, ())
+
+
+def earliest(frames: Sequence[Frame], hold: int) -> Nanoseconds:
+    """When each frame could be played if no packet were delayed, ns: `hold` ns after the start of its group."""
+    return np.array(_starts(frames), np.int64) + hold
+
+
+def play(
+    frames: Sequence[Frame], packets: Sequence[Packet], delays: Nanoseconds, due: Sequence[int] | Nanoseconds
+) -> Playout:
+    """Play each frame at the instant when it is due; what has not arrived by then is None.
+
+    Played is what the first copy to arrive holds (of two at once: that in the earlier packet, and there the frame
+    itself), which after bit errors is not what was sent; a packet that its parity brings back is as it was sent.
 
     Args:
-        frames: every frame of the stream, in order; an empty payload is played as ``b""``, never a loss.
-        packets: those that carry them or copies of them, in order of sending.
+        frames: every frame of the stream as it was sent, in order; an empty payload is played as ``b""``, never a loss.
+        packets: those that carry them or copies of them, as they arrive, in order of sending.
         delays: ns per packet above the network's minimum, `LOST` = never.
-        hold: what the packets take without any delay, ns; see `hold`.
-        buffer: depth of the buffer, and what the loss strategy waits for, ns.
+        due: per frame, ns of media time: `earliest`, and what the buffer and the loss strategy wait.
     """
-    due = [start + hold + buffer for start in _starts(frames)]
-    here = [int(LOST)] * len(frames)  # lists: this loop runs for every trial, and numpy's scalars are slow
-    for packet, delay in zip(packets, delays.tolist(), strict=True):
-        arrival = packet.sent + delay if delay != LOST else delay
+    never = int(LOST)  # lists and ints: this loop runs for every trial, and numpy's scalars are slow
+    arrivals = [p.sent + d if d != never else never for p, d in zip(packets, delays.tolist(), strict=True)]
+    here = [never] * len(frames)
+    came: list[bytes | None] = [None] * len(frames)
+    for packet, arrival in zip(packets, arrivals, strict=True):
         for frame in packet.frames + packet.redundant:
-            here[frame.index] = min(here[frame.index], arrival)
-    payloads = [f.payload for f in frames]
-    in_time = [arrival <= limit or not p for arrival, limit, p in zip(here, due, payloads, strict=True)]
-    played = [p if on_time else None for p, on_time in zip(payloads, in_time, strict=True)]
-    slots = [Slot(i, p, _ahead(payloads, here, i + 1, due[i])) for i, p in enumerate(played)]
-    missing, never = ~np.array(in_time, bool), np.array(here, np.int64) == LOST
-    return Playout(slots, missing & never, missing & ~never, due)
+            if arrival < here[frame.index]:
+                here[frame.index], came[frame.index] = arrival, frame.payload
+    for back, arrival in _brought_back(packets, arrivals):
+        for frame in back.frames + back.redundant:
+            if arrival < here[frame.index]:
+                here[frame.index], came[frame.index] = arrival, frames[frame.index].payload
+    limits: list[int] = np.asarray(due, np.int64).tolist()
+    seen = zip(frames, came, here, limits, strict=True)
+    played = [b"" if not f.payload else p if arrival <= limit else None for f, p, arrival, limit in seen]
+    slots = [Slot(i, p, _ahead(came, here, i + 1, limits[i])) for i, p in enumerate(played)]
+    missing, nowhere = np.array([p is None for p in played], bool), np.array(here, np.int64) == LOST
+    return Playout(slots, missing & nowhere, missing & ~nowhere, limits)
+
+
+def _brought_back(packets: Sequence[Packet], arrivals: Sequence[int]) -> Iterator[tuple[Packet, int]]:
+    """Packets that parity makes before they arrive, if they do, and when: as soon as all others of a block are there.
+
+    Of a block that can only be the last to come. Packets that were not sent, having nothing to carry, are known.
+    """
+    if not any(packet.covers for packet in packets):
+        return
+    place = {packet.seq: i for i, packet in enumerate(packets)}
+    for parity, packet in enumerate(packets):
+        block = [place[seq] for seq in packet.covers if seq in place]
+        if not block:
+            continue
+        last = max(block, key=arrivals.__getitem__)
+        complete = max([arrivals[parity], *(arrivals[i] for i in block if i != last)])
+        if complete < arrivals[last]:
+            yield packets[last], complete
 
 
 def _starts(frames: Sequence[Frame]) -> list[int]:
@@ -64,21 +106,22 @@ def _starts(frames: Sequence[Frame]) -> list[int]:
     return [group[0].start for group in groups for _ in group]
 
 
-def _ahead(payloads: Sequence[bytes], here: Sequence[int], first: int, due: int) -> tuple[bytes | None, ...]:
+def _ahead(came: Sequence[bytes | None], here: Sequence[int], first: int, due: int) -> tuple[bytes | None, ...]:
     """The payloads from frame `first` on that are buffered by `due`; None in between, nothing behind the last."""
-    end = min(first + AHEAD, len(payloads))
+    end = min(first + AHEAD, len(came))
     while end > first and here[end - 1] > due:
         end -= 1
-    return tuple([payloads[j] if here[j] <= due else None for j in range(first, end)])
+    return tuple([came[j] if here[j] <= due else None for j in range(first, end)])
 
 
-def late_packets(packets: Sequence[Packet], delays: Nanoseconds, due: Sequence[int]) -> int:
-    """How many packets arrive after a frame of theirs was due; one that carries copies alone goes by these."""
-    count = 0
+def late_packets(packets: Sequence[Packet], delays: Nanoseconds, due: Sequence[int]) -> Booleans:
+    """Per packet, whether it comes after a frame of its was due; copies and parity alone go by what they stand for."""
+    held = {packet.seq: packet.frames for packet in packets}
+    late = []
     for packet, delay in zip(packets, delays.tolist(), strict=True):
-        frames = [f for f in packet.frames if f.payload] or packet.redundant
-        count += delay != LOST and any(packet.sent + delay > due[f.index] for f in frames)
-    return count
+        frames = [f for f in packet.frames if f.payload] or [f for f in _stands_for(packet, held) if f.payload]
+        late.append(delay != LOST and any(packet.sent + delay > due[f.index] for f in frames))
+    return np.array(late, bool)
 
 
 def spans(frames: Sequence[Frame], missing: Booleans) -> list[list[float]]:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.align import resampler
+from benchmark.latency import VALUES as PROBE_VALUES
+from benchmark.link import LINK_VALUES
 from benchmark.manifest import shipped
-from benchmark.pipeline import LINK_VALUES
 from benchmark.plan import Plan, Subject
+from benchmark.scenes import Condition
 from benchmark.store import digest
 from benchmark.suite import Suite, as_dict
 from benchmark.table import SCHEMA
@@ -36,9 +38,11 @@ def describe(suite: Suite, plan: Plan, subjects: Iterable[Subject]) -> dict[str,
         "suite": as_dict(replace(suite, data=replace(suite.data, manifest=_places(suite, plan)))),
         **_must_match(suite, plan),
         "codecs": {subject.label: _codec(subject) for subject in subjects},
+        "anchor": None if plan.anchor is None else {"label": plan.anchor.label, **_codec(plan.anchor)},
+        "before": {subject.label: _codec(subject) for subject in plan.before},
         "values": {
             name: {"unit": info.unit, "better": info.better, "source": info.source}
-            for infos in (*(scorer.values for scorer in plan.scorers), LINK_VALUES)
+            for infos in (*(scorer.values for scorer in plan.scorers), LINK_VALUES, PROBE_VALUES)
             for name, info in infos.items()
         },
         "environment": environment(),
@@ -65,17 +69,12 @@ def _must_match(suite: Suite, plan: Plan) -> dict[str, Any]:
     return {
         "data": data,
         "conditions": [
-            {
-                "channel": c.text,
-                "title": c.title,
-                "family": c.spec.name,
-                "loss": c.loss,
-                "burst_ratio": c.burst_ratio,
-                "identity": c.identity,
-            }
-            for c in plan.conditions
+            {"loss": c.loss, "burst_ratio": c.burst_ratio} | _condition("channel", c) for c in plan.axis("channel")
         ],
-        "protections": [{"protection": s.text, "title": s.title, "identity": s.identity} for s in plan.schemes],
+        "acoustics": [_condition("acoustics", c) for c in plan.axis("acoustics")],
+        "protections": [_condition("protection", c) for c in plan.axis("protection")],
+        "playouts": [_condition("playout", c) for c in plan.axis("playout")],
+        "axes": suite.axes,
         "concealment": list(suite.concealment),
         "scorers": {
             f"{s.spec}@{s.rate or 'scoring rate'}": {
@@ -88,10 +87,16 @@ def _must_match(suite: Suite, plan: Plan) -> dict[str, Any]:
         "resampler": resampler(),
         "alignment": ALIGNMENT,
         "seeds": list(suite.seeds),
-        "playout": {"buffer_ms": suite.playout.buffer_ms},
+        "capture_ms": suite.capture_ms,
         "header": suite.header,
         "mode": suite.mode,
     }
+
+
+def _condition(column: str, condition: Condition) -> dict[str, Any]:
+    point = None if condition.point is None else condition.point._asdict()
+    facts = {"title": condition.title, "family": condition.family, "point": point, "identity": condition.identity}
+    return {column: condition.text, **facts}
 
 
 def _codec(subject: Subject) -> dict[str, Any]:

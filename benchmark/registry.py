@@ -23,7 +23,9 @@ from benchmark.types import Scalar, Spec, UserError, ValueInfo
 PACKAGES = {
     "codec": "baselines",
     "channel": "benchmark.channels",
+    "acoustics": "benchmark.acoustics",
     "protection": "benchmark.protection",
+    "playout": "benchmark.buffers",
     "metric": "benchmark.metrics",
     "task": "tasks",
 }

@@ -10,8 +10,7 @@ import numpy as np
 
 from benchmark import audio, calibrate, examples, pipeline, suite, table
 from benchmark.bench import Bench
-from benchmark.pipeline import Trial
-from benchmark.plan import OWN, Work, plan, works
+from benchmark.plan import OWN, Trial, Work, plan, works
 from benchmark.playout import spans
 from benchmark.types import LOST, SECOND, NotMeasured, Signal, UserError
 
@@ -28,7 +27,7 @@ def replay(folder: Path, key: str, output: Path, data_root: Path) -> Iterator[st
     with tempfile.TemporaryDirectory() as cache:
         work, bench = _work(folder, row, Path(cache), data_root)
         try:
-            trial = next(t for t in pipeline.trials_of(work, pipeline.key_of_frames(work)) if _is(t, row))
+            trial = next(t for t in pipeline.trials_of(work) if _is(t, row))
             yield from _stages(work, trial, output, bench)
         except NotMeasured as error:
             yield f"stopped   {error.status}: {error.reason}"
@@ -41,7 +40,7 @@ def _row(folder: Path, key: str) -> dict[str, str]:
         raise UserError(f"The key {key!r} is too short; give {SHORTEST_KEY} characters or more.")
     results = table.read(folder)
     rows = results[results["key"].str.startswith(key) & (results["kind"] == "value")]
-    trials = rows.drop_duplicates(["codec", "channel", "protection", "concealment", "seed", "utterance"])
+    trials = rows.drop_duplicates(["codec", *examples.SCENE, "concealment", "seed", "utterance"])
     if not len(trials):
         raise UserError(f"{folder} has no row with a key that starts with {key!r}; the report and the table show keys.")
     if len(trials) > 1:
@@ -67,18 +66,23 @@ def _work(folder: Path, row: dict[str, str], cache: Path, data_root: Path) -> tu
 
 
 def _is(trial: Trial, row: dict[str, str]) -> bool:
-    place = (trial.condition.text, trial.scheme.text, trial.concealment, trial.seed)
-    return place == (row["channel"], row["protection"], row["concealment"], int(row["seed"]))
+    place = (*(c.text for c in trial.scene), trial.concealment, trial.seed)
+    return place == (*(row[name] for name in examples.SCENE), row["concealment"], int(row["seed"]))
 
 
 def _stages(work: Work, trial: Trial, output: Path, bench: Bench) -> Iterator[str]:
-    heard = [trial.scheme.title, "" if trial.concealment == OWN else f"losses: {trial.concealment}"]
-    facts = ", ".join(filter(None, [trial.condition.title, *heard, f"seed {trial.seed}"]))
+    room, network, protection, buffer = (c.title for c in trial.scene)
+    titles = [network if room == "clean" else f"{room}, {network}", buffer, protection]
+    heard = "" if trial.concealment == OWN else f"losses: {trial.concealment}"
+    facts = ", ".join(filter(None, [*titles, heard, f"seed {trial.seed}"]))
     yield f"trial     {work.subject.label} ({work.subject.spec}), {facts}"
     played = examples.play(work, trial, bench)
     reference, sent = played.reference, played.sent
     seconds = len(reference.signal) / reference.rate
     yield f"input     {work.utterance.id}: {seconds:.2f} s at {reference.rate} Hz, {_level(reference.signal)}"
+    if trial.scene.acoustics.text != "clean":
+        known = "".join(f", {name} {value:.4g}" for name, value in played.heard.facts.items())
+        yield f"heard     {trial.scene.acoustics.title}: {_level(played.heard.signal)}{known}"
     frames = sent.encoded.frames
     bits = sum(f.bits for f in frames)
     yield f"encode    {len(frames)} frames, {bits} bits, {bits / (len(frames) * frames[0].duration / SECOND):.0f} bit/s"
@@ -96,7 +100,9 @@ def _stages(work: Work, trial: Trial, output: Path, bench: Bench) -> Iterator[st
     audio.write(output / f"{name}-reference.flac", reference.signal, reference.rate)
     audio.write(output / f"{name}-degraded.flac", played.degraded, info.rate_out)
     yield f"written   {output / name}-reference.flac, -degraded.flac"
-    bench.load((reference.signal, reference.rate), (played.degraded, info.rate_out))
+    if trial.scene.acoustics.text != "clean":
+        audio.write(output / f"{name}-heard.flac", played.heard.signal, reference.rate)
+    bench.load((played.heard.clean, reference.rate), (played.degraded, info.rate_out))
     for scorer in work.scorers:
         for value in bench.measure(scorer.module, scorer.attribute, scorer.spec, scorer.rate, scorer.names):
             yield f"score     {value.name:14}" + (f"{value.value:.6g}" if value.value is not None else value.reason)

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark import calibrate, examples, pipeline, provenance, table, timing
+from benchmark import calibrate, examples, latency, pipeline, provenance, table, timing
 from benchmark.bench import Bench
 from benchmark.execute import check_scheduler, execute
+from benchmark.link import LINK
 from benchmark.plan import Plan, Subject, Work, plan, works
 from benchmark.progress import Progress, Quiet
 from benchmark.store import digest, write_atomically
@@ -69,12 +70,14 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
     make_writable(options.out, options.store)
     if options.scheduler is not None:
         check_scheduler(options.scheduler, options.store.resolve())
-    subjects = prepare(suite, planned, options, progress)
-    planned = replace(planned, subjects=tuple(subjects))
+    planned = prepare(suite, planned, options, progress)
+    subjects = planned.subjects
     todo = works(suite, planned, options.store.resolve())
     rows, effort = _execute(suite, todo, options, progress)
     if options.timing:
         rows += timing.rows(todo, suite.limits, progress)
+    if suite.probe:
+        rows += latency.rows(subjects, suite.limits, progress)
     results = table.frame(rows)
     record = provenance.describe(suite, planned, subjects)
     _add_seconds(record, results)
@@ -83,7 +86,7 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
         "finished": provenance.now(),
         "wall_seconds": round(time.perf_counter() - clock, 3),
         "command": options.command,
-        "warnings": [*_codec_warnings(subjects), *_input_warnings(rows)],
+        "warnings": [*_codec_warnings([*subjects, *planned.before]), *_input_warnings(rows)],
         "effort": effort,
         "cache": str(options.store.resolve()),
     }
@@ -109,19 +112,22 @@ def make_writable(*folders: Path) -> None:
             raise UserError(f"Nothing can be written to {folder}: {error.strerror}. Give another --out.") from error
 
 
-def prepare(suite: Suite, planned: Plan, options: Options, progress: Progress) -> list[Subject]:
-    """Every codec described and its delay measured, in the order of the suite.
+def prepare(suite: Suite, planned: Plan, options: Options, progress: Progress) -> Plan:
+    """The plan with every codec described and its delay measured: those under test, those before them, the anchor.
 
     Raises:
         UserError: when a codec refuses its parameters.
     """
     step = partial(calibrate.prepare, cache=options.store)
+    groups = (planned.subjects, planned.before, (planned.anchor,) if planned.anchor is not None else ())
+    every = {str(subject.spec): subject for group in groups for subject in group}
     found: dict[str, Subject] = {}
-    with progress.track("codecs", len(planned.subjects)) as advance:
-        for subject in execute(_call(step), planned.subjects, suite.limits, options.workers):
-            found[subject.label] = subject
+    with progress.track("codecs", len(every)) as advance:
+        for subject in execute(_call(step), list(every.values()), suite.limits, options.workers):
+            found[str(subject.spec)] = subject
             advance()
-    return [found[subject.label] for subject in planned.subjects]
+    subjects, before, anchor = ([replace(found[str(s.spec)], label=s.label) for s in group] for group in groups)
+    return replace(planned, subjects=tuple(subjects), before=tuple(before), anchor=next(iter(anchor), None))
 
 
 def _call(step: Callable[..., Subject]) -> Callable[[Subject, Bench], Subject]:
@@ -172,7 +178,7 @@ def _codec_warnings(subjects: Iterable[Subject]) -> Iterator[str]:
 
 def _input_warnings(rows: Iterable[Row]) -> Iterator[str]:
     """One line per utterance whose input cannot be used."""
-    bad = {r.utterance: r for r in rows if r.status in ("input_failed", "too_short") and r.scorer == pipeline.LINK}
+    bad = {r.utterance: r for r in rows if r.status in ("input_failed", "too_short") and r.scorer == LINK}
     for utterance in sorted(bad):
         yield f"{utterance}: {bad[utterance].reason} ({bad[utterance].status})"
 

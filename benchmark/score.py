@@ -206,7 +206,7 @@ def _record(
     }
     condition = {"channel": CHANNEL, "title": "files as they are", "family": CHANNEL, "loss": None, "burst_ratio": None}
     codec = {"spec": str(degraded.resolve()), "status": "ok", "reason": ""}
-    record = provenance.describe(suite, Plan((), (), (), tuple(asked), ()), ())
+    record = provenance.describe(suite, Plan((), (), tuple(asked), ()), ())
     del record["suite"]
     return record | {
         "data": [data],

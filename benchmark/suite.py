@@ -12,13 +12,17 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
+from benchmark.emodel import read
 from benchmark.packetise import HEADERS
 from benchmark.registry import nearest, parse
 from benchmark.types import Mode, Spec, UserError
 
+JOIN = " + "  # between the parts of a chain: `room:rt60=0.5 + noise:snr=10`
+ANCHOR = "uncoded"  # the label of the suite's `anchor`
 FOLDER = Path(__file__).parent / "suites"
 LARGEST_JSON = 16_000_000  # bytes; a run.json carries its provenance
 LARGEST_YAML = 200_000  # bytes; a suite is a page, and PyYAML reads some 60 kB a second
+GRID = ("acoustics", "channels", "protection", "playout")  # lists of components that are crossed
 LARGEST_GRID = 10_000  # conditions one entry may expand to
 
 
@@ -29,13 +33,6 @@ class Data:
     manifest: tuple[str, ...] = ("demo",)
     split: str | None = None
     limit: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Buffer:
-    """The playout buffer: a fixed depth, ms."""
-
-    buffer_ms: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +47,28 @@ class Limits:
 class Suite:
     """Everything that decides what is computed.
 
-    `codecs` maps labels to specs; `channels`, `protection`, `concealment`, `metrics` and `seeds` span the grid with
-    them. `concealment` holds names of loss strategies, ``default`` and ``all`` among them (see
-    `benchmark.plan.strategies`).
+    `codecs` maps labels to specs; `acoustics`, `channels`, `protection`, `playout`, `concealment`, `metrics` and
+    `seeds` span the grid with them: the first four ``crossed``, or ``one_at_a_time``, each one alone departing from
+    the first of its list. `concealment` holds names of loss strategies, ``default`` and ``all`` among them (see
+    `benchmark.plan.strategies`). The `anchor` is the codec that stands for none: what the acoustics alone do to speech.
+    `probe` examines each codec as a black box for its latency. `capture_ms` is what a sound card takes. `emodel` says
+    of labels what is published of them for ITU-T G.107 (see `benchmark.emodel.read`); others are not rated.
     """
 
     name: str = "suite"
     title: str = ""
     data: Data = field(default_factory=Data)
     codecs: Mapping[str, str] = field(default_factory=dict)
+    acoustics: tuple[str, ...] = ("clean",)
     channels: tuple[str, ...] = ("clean",)
     protection: tuple[str, ...] = ("none",)
+    playout: tuple[str, ...] = ("fixed:buffer_ms=60",)
     concealment: tuple[str, ...] = ("default",)
-    playout: Buffer = field(default_factory=Buffer)
+    axes: Literal["crossed", "one_at_a_time"] = "crossed"
+    anchor: str | None = "pcm"
+    probe: bool = False
+    capture_ms: float = 10.0
+    emodel: Mapping[str, str] = field(default_factory=dict)
     header: str = "ipv4_udp_rtp"
     metrics: tuple[str, ...] = ("pesq_wb", "stoi")
     seeds: tuple[int, ...] = (0,)
@@ -145,7 +151,7 @@ def _normal(raw: dict[str, Any]) -> dict[str, Any]:
     raw = dict(raw)
     if isinstance(raw.get("codecs"), list):
         raw["codecs"] = {_text("codecs", c): c for c in raw["codecs"]}
-    for key in ("channels", "protection"):
+    for key in GRID:
         if key in raw:
             listed = raw[key] if isinstance(raw[key], list) else [raw[key]]
             raw[key] = list(dict.fromkeys(text for entry in listed for text in _components(key, entry)))
@@ -167,7 +173,7 @@ def _text(key: str, value: Any) -> str:
 
 def _components(key: str, entry: Any) -> list[str]:
     if isinstance(entry, str):
-        return [str(parse(entry))]
+        return [JOIN.join(str(parse(part)) for part in entry.split(JOIN))]
     if not (isinstance(entry, dict) and len(entry) == 1):
         raise UserError(f"{key}: {shown(entry)} is neither NAME:key=value nor NAME: {{key: value or [values]}}.")
     name, params = next(iter(entry.items()))
@@ -176,8 +182,10 @@ def _components(key: str, entry: Any) -> list[str]:
     grid = {str(k): v if isinstance(v, list) else [v] for k, v in (params or {}).items()}
     if not 0 < (size := math.prod(len(v) for v in grid.values())) <= LARGEST_GRID:
         raise UserError(f"{key}: {name} expands to {size} conditions, 1 to {LARGEST_GRID} are allowed.")
+    *before, last = str(name).split(JOIN)  # of a chain, the parameters are those of the last part
     points = itertools.product(*grid.values())
-    return [_component(f"{key}: {name}", str(name), dict(zip(grid, values, strict=True))) for values in points]
+    made = [_component(f"{key}: {name}", last, dict(zip(grid, values, strict=True))) for values in points]
+    return [JOIN.join([*(str(parse(part)) for part in before), text]) for text in made]
 
 
 def _component(where: str, name: str, params: Mapping[str, Any]) -> str:
@@ -212,6 +220,8 @@ def _value(hint: Any, value: Any, path: str) -> Any:
             raise UserError(f"{path}: {shown(value)} is not one of {', '.join(get_args(hint))}.")
         return value
     allowed = get_args(hint) or (hint,)
+    if hint is bool and isinstance(value, bool):
+        return value
     if isinstance(value, int) and not isinstance(value, bool) and float in allowed:
         return float(value)
     if isinstance(value, bool) or get_origin(hint) in (tuple, Mapping) or not isinstance(value, allowed):
@@ -224,7 +234,7 @@ def _name(hint: Any) -> str:
         return "a list"
     if get_origin(hint) is Mapping:
         return "a list, or labels with specs"
-    words = {int: "a whole number", float: "a number", str: "text", type(None): "null"}
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "null"}
     return " or ".join(words[h] for h in get_args(hint) or (hint,))
 
 
@@ -234,7 +244,7 @@ def _check(suite: Suite) -> None:
         parse(spec)
         if not label.strip():
             raise UserError("codecs: a label is empty.")
-    for key in ("codecs", "channels", "protection", "concealment", "metrics", "seeds"):
+    for key in ("codecs", *GRID, "concealment", "metrics", "seeds"):
         if not getattr(suite, key):
             raise UserError(f"{key} is empty: nothing to run.")
     if suite.header not in HEADERS:
@@ -244,8 +254,16 @@ def _check(suite: Suite) -> None:
     for path, number in positive.items():
         if number is not None and not 0 < number < math.inf:
             raise UserError(f"{path}: {number} must be above 0, and finite.")
-    if not 0 <= suite.playout.buffer_ms <= 10_000:
-        raise UserError(f"playout.buffer_ms: {suite.playout.buffer_ms} must lie in 0 to 10000.")
+    if not 0 <= suite.capture_ms <= 1000:
+        raise UserError(f"capture_ms: {suite.capture_ms} must lie in 0 to 1000.")
+    for label, text in suite.emodel.items():
+        if label not in suite.codecs:
+            raise UserError(f"emodel: no codec has the label {label!r}. {nearest(label, suite.codecs)}")
+        read(text)
+    if suite.anchor is not None:
+        parse(suite.anchor)
+    if ANCHOR in suite.codecs:
+        raise UserError(f"codecs: the label {ANCHOR!r} is that of the anchor; choose another.")
 
 
 def with_codecs(suite: Suite, codecs: Sequence[str]) -> Suite:

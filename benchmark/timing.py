@@ -5,11 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from benchmark import align, audio
 from benchmark.bench import Bench
 from benchmark.codec import push_size
-from benchmark.pipeline import Trial, ratio, row_of, strategy
-from benchmark.plan import CLEAN, Work, strategies
+from benchmark.link import ratio
+from benchmark.pipeline import Ask, row_of, strategy
+from benchmark.plan import Trial, Work, strategies
 from benchmark.progress import Progress
+from benchmark.scenes import CLEAN
 from benchmark.store import digest
-from benchmark.suite import Limits
+from benchmark.suite import ANCHOR, Limits
 from benchmark.table import Row
 from benchmark.types import Measured, NotMeasured, Slot
 
@@ -39,7 +41,7 @@ def _first_of_each_codec(todo: Iterable[Work]) -> Iterator[Work]:
     count: dict[str, int] = {}
     for work in todo:
         label = work.subject.label
-        if work.subject.status == "ok" and count.get(label, 0) < UTTERANCES:
+        if work.subject.status == "ok" and label != ANCHOR and count.get(label, 0) < UTTERANCES:
             count[label] = count.get(label, 0) + 1
             yield work
 
@@ -66,7 +68,7 @@ def _heard(work: Work) -> str:
 
 
 def _row(work: Work, measured: Measured) -> Row:
-    trial = Trial(CLEAN, work.settings.seeds[0], work.schemes[0], _heard(work), "")
+    trial = Trial(work.scenes[0]._replace(channel=CLEAN), work.settings.seeds[0], _heard(work), "", "")
     key = digest("timing", work.subject.identity, work.utterance.sha256)
-    row = row_of(work, trial, None, measured, key)
+    row = row_of(work, trial, Ask(None, "", key), measured)
     return row._replace(kind="timing")

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.types import Floats, Signal, UserError
+from reports.conditions import PLACE
 from reports.summary import AXES, Run, decimals, number, pretty
 
 COLUMNS, ROWS = 600, 160  # pixels
@@ -53,11 +54,15 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A codec on one utterance under one condition: decoded without and with loss."""
+    """A codec on one utterance under one condition: decoded without and with loss, from what it `heard`.
+
+    None was heard but the reference itself.
+    """
 
     codec: str
     condition: str
     key: str
+    heard: Clip | None
     clean: Clip
     degraded: Clip
     marked: str
@@ -159,17 +164,24 @@ def groups(run: Run) -> list[Group]:
 
 def _example(run: Run, shelf: _Shelf, entry: Mapping[str, Any], top: float) -> Example:
     lost, late = entry["lost"], entry["late"]
-    title = next((c.title for c in run.conditions if c.name == entry["channel"]), str(entry["channel"]))
     place = tuple(entry.get(column, "") for column in AXES)
     return Example(
         codec=run.labels.get(place, entry["codec"]),  # runs of older versions have neither of the other two
-        condition=title,
+        condition=_condition(run, entry),
         key=entry["key"][:12],
+        heard=shelf.clip(entry["heard"], top) if entry.get("heard") else None,
         clean=shelf.clip(entry["clean"], top),
         degraded=shelf.clip(entry["degraded"], top, lost, late),
         marked=_in_words(lost, late),
         values=tuple(_values(entry["clean_values"], entry["values"])),
     )
+
+
+def _condition(run: Run, entry: Mapping[str, Any]) -> str:
+    """The title of an example's condition; indices of older versions know the channel alone."""
+    known = [c for c in run.conditions if all(getattr(c, axis).text == entry.get(axis, "") for axis in PLACE)]
+    known += [c for c in run.conditions if c.channel.text == entry["channel"]]
+    return known[0].title if known else str(entry["channel"])
 
 
 def _values(clean: Mapping[str, float | None], degraded: Mapping[str, float | None]) -> Iterable[tuple[str, str, str]]:

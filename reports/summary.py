@@ -1,7 +1,7 @@
-"""The table every report is made from: one pooled estimate per codec, condition and metric."""
+"""The table every report is made from: one pooled estimate per codec, condition, metric and reference."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 from benchmark.stats import NOTHING, Estimate, pooled
 from benchmark.table import read
 from benchmark.types import UserError
+from reports.conditions import PLACE, Condition, conditions
 
 if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
     import pandas as pd
@@ -18,7 +19,9 @@ if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
 SCHEMA = 1  # of run.json
 AXES = ("codec", "protection", "concealment")  # the columns that make a series of a report
 STRATEGIES = "concealments"  # of a codec, in run.json
-LINK = "link"  # the scorer of what the network did, as against how it sounds
+LINK, PROBE = "link", "probe"  # the scorers of what the network did, and of what was found of the codec alone
+ANCHOR = "uncoded"  # the label of what the codecs were given, scored as if it had come out of one
+INPUT = " · input"  # stands behind the name of a metric against what the codec was given
 PRETTY = {
     "pesq_wb": "PESQ-WB",
     "pesq_nb": "PESQ-NB",
@@ -42,6 +45,16 @@ PRETTY = {
     "burst_ms": "Mean burst",
     "fec_share": "Frames with FEC",
     "delay_ms": "Delay of the file",
+    "playout_ms": "Playout wait",
+    "network_ms": "Network delay",
+    "mouth_to_ear_ms": "Mouth to ear",
+    "delay_impairment": "Delay impairment",
+    "snr_db": "SNR",
+    "input_gain_db": "Input gain",
+    "bit_error_rate": "Bit error rate",
+    "longest_burst_ms": "Longest burst",
+    "window_mel_distance": "Mel distance in windows",
+    "worst_window_mel_distance": "Mel distance, worst window",
     "encode_rtf": "Encoder real-time factor",
     "decode_rtf": "Decoder real-time factor",
 }
@@ -56,27 +69,6 @@ FIRST = (
     "mel_distance",
     "pesq_nb",
 )  # to look at
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A network condition: `loss` is the asked share lost, `burst_ratio` the asked burstiness, or None."""
-
-    name: str
-    title: str
-    family: str
-    loss: float | None
-    burst_ratio: float | None
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing is lost on purpose."""
-        return self.family == "clean" or self.name == "clean" or self.loss == 0
-
-    @property
-    def swept(self) -> bool:
-        """Whether it is a point on a loss-quality curve."""
-        return self.loss is not None and not self.clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +93,12 @@ class Run:
         labels: what `codecs` calls a codec under one protection and with one loss strategy: its own label, and
             the others where the run has several.
         codecs: these labels, in the order of `run.json`.
+        series: these, and behind them `ANCHOR` where it was scored.
         conditions: in the order of `run.json`.
         metrics: every name measured, the scores first.
         scores: the metrics that judge the sound.
-        cells: by (codec, condition name, metric).
+        cells: by (codec, condition name, metric); what was never coded has met no network, and is the same on each.
+        probes: what was found of a codec alone, by its own label and name.
     """
 
     folder: Path
@@ -112,10 +106,12 @@ class Run:
     rows: "pd.DataFrame"
     labels: Mapping[tuple[str, str, str], str]
     codecs: tuple[str, ...]
+    series: tuple[str, ...]
     conditions: tuple[Condition, ...]
     metrics: tuple[str, ...]
     scores: tuple[str, ...]
     cells: Mapping[tuple[str, str, str], Cell]
+    probes: Mapping[tuple[str, str], float]
 
     def cell(self, codec: str, condition: str, metric: str) -> Cell:
         """The cell, or the empty one where nothing was asked."""
@@ -144,8 +140,25 @@ class Run:
         return next((cell for cell in found if cell.estimate.value is not None), EMPTY)
 
     def base(self, metric: str) -> str:
-        """The plain name of a metric, where several scorers report it under one name."""
+        """The plain name of a metric, where several scorers report it under one name, or against several references."""
         return metric.partition(" · ")[0]
+
+    def versions(self, metric: str) -> tuple[str, ...]:
+        """The metric against clean speech and against the input, as far as there are both."""
+        plain = metric.removesuffix(INPUT)
+        return tuple(m for m in (plain, plain + INPUT) if m in self.metrics)
+
+    def named(self, metric: str) -> str:
+        """The name to print, with what it was measured against wherever that could be mistaken."""
+        name = pretty(metric.removesuffix(INPUT))
+        if metric.endswith(INPUT):
+            return f"{name} against the input"
+        return f"{name} against clean speech" if len(self.versions(metric)) > 1 else name
+
+    def reference(self, metric: str) -> str:
+        """What it was measured against: clean, input or loss_free; empty for the facts of the link."""
+        found = self.rows.loc[self.rows["metric"] == metric, "reference"]
+        return str(found.iloc[0]) if len(found) else ""
 
     def better(self, metric: str) -> str:
         """higher, lower or neither."""
@@ -163,24 +176,57 @@ def load(folder: Path) -> Run:
         UserError: when it is no run folder, or one of another schema.
     """
     rows, facts = read(folder), _facts(folder / "run.json")
-    labels = _labels(facts, rows)
-    rows["codec"] = [labels[place] for place in rows[list(AXES)].itertuples(index=False, name=None)]
-    rows["condition"] = _condition_names(rows)
-    rows["metric"] = _metric_names(rows)
-    metrics = sorted(rows["metric"].unique(), key=_reading_order)
-    judged = rows["scorer"].ne(LINK) & rows["kind"].eq("value")
+    probed, coded = rows["scorer"].eq(PROBE), rows["codec"].ne(ANCHOR) & rows["scorer"].ne(PROBE)
+    labels = _labels(facts, rows[coded])
+    known = conditions(facts, rows[coded])
+    probes = _probes(rows[probed])
+    rows["metric"] = _metric_names(rows, probed)
+    rows["condition"] = _mapped(rows, PLACE, {place: condition.name for place, condition in known.items()}).fillna("")
+    alone = rows["codec"].map({codec: codec + _mark(codec, facts) for codec in rows["codec"].unique()})
+    rows["codec"] = _mapped(rows, AXES, labels).fillna(alone)
+    metrics = sorted(rows.loc[~probed, "metric"].unique(), key=_reading_order)
+    judged = ~rows["scorer"].isin([LINK, PROBE]) & rows["kind"].eq("value")
     scores = set(rows.loc[judged, "metric"]) - {"delay_ms"}
+    cells = summarise(rows[coded]) | _anchored(rows[rows["codec"] == ANCHOR], known.values())
+    codecs = _codecs(facts, labels)
     return Run(
         folder=folder,
         facts=facts,
         rows=rows,
         labels=labels,
-        codecs=_codecs(facts, labels),
-        conditions=_conditions(facts["conditions"], rows),
+        codecs=codecs,
+        series=(*codecs, ANCHOR) if any(codec == ANCHOR for codec, _, _ in cells) else codecs,
+        conditions=tuple({c.name: c for c in known.values()}.values()),
         metrics=tuple(metrics),
         scores=tuple(m for m in metrics if m in scores),
-        cells=summarise(rows),
+        cells=cells,
+        probes=probes,
     )
+
+
+def _mapped(rows: "pd.DataFrame", columns: Sequence[str], names: Mapping[Any, str]) -> "pd.Series[str]":
+    """Per row the name of what these columns hold together; nothing where it has none."""
+    first, *others = (rows[column].astype(str) for column in columns)
+    joined = first
+    for other in others:
+        joined = joined + "\0" + other
+    return joined.map({"\0".join(key): name for key, name in names.items()})
+
+
+def _probes(rows: "pd.DataFrame") -> dict[tuple[str, str], float]:
+    found = rows[rows["status"].eq("ok") & rows["value"].notna()]
+    return {(str(c), str(n)): float(v) for c, n, v in found[["codec", "name", "value"]].itertuples(index=False)}
+
+
+def _anchored(rows: "pd.DataFrame", known: Iterable[Condition]) -> dict[tuple[str, str, str], Cell]:
+    """Cells of what was never coded, in every condition with its acoustics."""
+    cells = summarise(rows.assign(condition=rows["acoustics"]))
+    return {
+        (codec, c.name, metric): cell
+        for (codec, acoustics, metric), cell in cells.items()
+        for c in known
+        if c.acoustics.text == acoustics and not c.quiet
+    }
 
 
 def _facts(path: Path) -> dict[str, Any]:
@@ -196,6 +242,8 @@ def _facts(path: Path) -> dict[str, Any]:
     empty: dict[str, Any] = {
         "codecs": {},
         "conditions": [],
+        "acoustics": [],
+        "playouts": [],
         "protections": [],
         "values": {},
         "data": [],
@@ -205,19 +253,14 @@ def _facts(path: Path) -> dict[str, Any]:
     return {**empty, **facts}
 
 
-def _condition_names(rows: "pd.DataFrame") -> "pd.Series[str]":
-    """The channel, with whatever else differs between the conditions of this run."""
-    names = rows["channel"].astype(str)
-    for column in ("acoustics", "playout"):
-        if rows[column].nunique() > 1:
-            names = names + (" · " + rows[column]).where(rows[column] != "", "")
-    return names
-
-
-def _metric_names(rows: "pd.DataFrame") -> "pd.Series[str]":
-    """The name, with its scorer where two scorers report the same name."""
-    scorers = rows.groupby("name")["scorer"].transform("nunique")
-    return rows["name"].where(scorers == 1, rows["name"] + " · " + rows["scorer"])
+def _metric_names(rows: "pd.DataFrame", probed: "pd.Series[bool]") -> "pd.Series[str]":
+    """The name, with its scorer where two report it, and with what it was measured against where it is not usual."""
+    names = rows["name"].astype(str)
+    several = rows["scorer"].mask(probed).groupby(rows["name"]).transform("nunique") > 1
+    names = names.mask(several & ~probed, names + " · " + rows["scorer"])
+    others = rows["reference"].mask(rows["reference"] == "input").groupby(rows["name"]).transform("nunique") > 1
+    names = names.mask(others & (rows["reference"] == "loss_free"), names + " · loss_free")
+    return names.mask(rows["reference"] == "input", names + INPUT)
 
 
 def _reading_order(metric: str) -> tuple[int, str]:
@@ -240,7 +283,7 @@ def _labels(facts: Mapping[str, Any], rows: "pd.DataFrame") -> dict[tuple[str, s
     def rank(place: tuple[str, str, str]) -> list[int]:
         return [known.index(name) if name in known else len(known) for known, name in zip(listed, place, strict=True)]
 
-    places = sorted(set(rows[list(AXES)].itertuples(index=False, name=None)), key=lambda p: (rank(p), p))
+    places = sorted(rows[list(AXES)].drop_duplicates().itertuples(index=False, name=None), key=lambda p: (rank(p), p))
     several = len({protection for _, protection, _ in places}) > 1
     found = {}
     for codec, protection, name in places:
@@ -254,36 +297,17 @@ def _labels(facts: Mapping[str, Any], rows: "pd.DataFrame") -> dict[tuple[str, s
 def _codecs(facts: Mapping[str, Any], labels: Mapping[tuple[str, str, str], str]) -> tuple[str, ...]:
     """The labels; a codec without any row keeps its own."""
     seen = {codec for codec, _, _ in labels}
-    return tuple(dict.fromkeys([*labels.values(), *(c for c in facts["codecs"] if c not in seen)]))
-
-
-def _conditions(stated: Iterable[Mapping[str, Any]], rows: "pd.DataFrame") -> tuple[Condition, ...]:
-    known = {str(c["channel"]): c for c in stated}
-    pairs = rows[["channel", "condition"]].drop_duplicates()
-    order = {name: index for index, name in enumerate(known)}
-    found = sorted(
-        pairs.itertuples(index=False, name=None),
-        key=lambda pair: (order.get(pair[0], len(order)), str(pair[1])),
-    )
-    return tuple(_condition(known.get(channel, {}), channel, name) for channel, name in found)
-
-
-def _condition(stated: Mapping[str, Any], channel: str, name: str) -> Condition:
-    title = str(stated.get("title") or channel) + name.removeprefix(channel)
-    family = str(stated.get("family") or channel.partition(":")[0])
-    return Condition(name, title, family, stated.get("loss"), stated.get("burst_ratio"))
+    return tuple(dict.fromkeys([*labels.values(), *(c for c in facts["codecs"] if c not in seen and c != ANCHOR)]))
 
 
 def summarise(rows: "pd.DataFrame") -> dict[tuple[str, str, str], Cell]:
     """Pool rows with columns `condition` and `metric` over utterances and seeds; clusters are speakers."""
     import pandas as pd
 
-    valid = rows["status"].eq("ok").to_numpy() & rows["value"].notna().to_numpy()
-    split = rows["numerator"].notna().to_numpy() & rows["denominator"].notna().to_numpy()
-    above = np.where(split, rows["numerator"], rows["value"])
-    below = np.where(split, rows["denominator"], 1.0)
-    person = rows["speaker"].where(rows["speaker"] != "", rows["utterance"])
-    clusters, _ = pd.factorize(rows["dataset"] + "\0" + person)
+    rows = parts(rows)
+    above, below = rows["above"].to_numpy(), rows["below"].to_numpy()
+    valid = np.isfinite(above)
+    clusters, _ = pd.factorize(clusters_of(rows))
     status, names = pd.factorize(rows["status"])
     cells: dict[tuple[str, str, str], Cell] = {}
     indices: dict[Any, Any] = rows.groupby(["codec", "condition", "metric"], sort=False).indices
@@ -296,6 +320,20 @@ def summarise(rows: "pd.DataFrame") -> dict[tuple[str, str, str], Cell]:
             {str(name): int(n) for name, n in zip(names, counts, strict=True) if n},
         )
     return cells
+
+
+def parts(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """With columns `above` and `below`: the parts of a ratio, else a value and 1; NaN where there is no value."""
+    split = rows["numerator"].notna() & rows["denominator"].notna()
+    fine = rows["status"].eq("ok") & rows["value"].notna()
+    above = rows["numerator"].where(split, rows["value"]).where(fine)
+    return rows.assign(above=above, below=rows["denominator"].where(split, 1.0).where(fine))
+
+
+def clusters_of(rows: "pd.DataFrame") -> "pd.Series[str]":
+    """Per row its speaker, or its utterance where nobody knows the speaker."""
+    person = rows["speaker"].where(rows["speaker"] != "", rows["utterance"])
+    return rows["dataset"] + "\0" + person
 
 
 def pretty(metric: str) -> str:

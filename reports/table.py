@@ -10,11 +10,15 @@ from typing import Literal, TypeAlias
 
 from benchmark.registry import nearest
 from benchmark.types import UserError
-from reports.summary import EMPTY, Cell, Run, load, number, precision, pretty
+from reports.summary import EMPTY, Cell, Run, load, number, precision
 
 Format: TypeAlias = Literal["latex", "markdown", "csv"]
 DIMENSIONS = ("codec", "condition", "metric")
-CSV_COLUMNS = (*DIMENSIONS, "title", "unit", "value", "low", "high", "n", "asked", "clusters")
+CSV_COLUMNS = (
+    *DIMENSIONS,
+    *("title", "channel", "acoustics", "playout", "name", "reference"),
+    *("unit", "value", "low", "high", "n", "asked", "clusters"),
+)
 LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -47,12 +51,13 @@ def render(
     rows: str = "codec",
     cols: str = "condition",
 ) -> str:
-    """The estimates of the run folder `run` as text.
+    """The estimates of the run folder `run` as text; what was never asked is left out.
 
     Args:
         run: the run folder.
         format: latex, markdown or csv.
-        metrics: names as `focalbench ls metrics` prints them; None takes every score, without the link rows.
+        metrics: names as `focalbench ls metrics` prints them, with ` · input` behind them where they are against what
+            the codec was given; None takes every score, without the rows of link and probe.
         rows: codec, condition (also spelled channel) or metric.
         cols: likewise, another one; the third makes one table each. CSV is tidy: one line per
             estimate, in the order of the printed tables.
@@ -68,7 +73,7 @@ def render(
     block = next(d for d in DIMENSIONS if d not in (row, col))
     loaded = load(run)
     names = {
-        "codec": loaded.codecs,
+        "codec": loaded.series,
         "condition": tuple(c.name for c in loaded.conditions),
         "metric": _chosen(loaded, metrics),
     }
@@ -100,21 +105,24 @@ def _cell(run: Run, dimensions: Sequence[str], names: Sequence[str]) -> tuple[Ce
 
 def _block(run: Run, names: dict[str, tuple[str, ...]], dimensions: tuple[str, str, str], name: str) -> Block:
     block, row, col = dimensions
-    grid = [[_cell(run, dimensions, (name, r, c)) for c in names[col]] for r in names[row]]
-    sizes = {(cell.estimate.n, cell.asked) for line in grid for cell, _ in line}
+    asked = {(r, c) for r in names[row] for c in names[col] if _cell(run, dimensions, (name, r, c))[0].asked}
+    rows = [r for r in names[row] if any(r == other for other, _ in asked)]
+    cols = [c for c in names[col] if any(c == other for _, other in asked)]
+    grid = [[_cell(run, dimensions, (name, r, c)) for c in cols] for r in rows]
+    sizes = {(cell.estimate.n, cell.asked) for line in grid for cell, _ in line if cell.asked}
     digits = {metric: precision(run, metric) for metric in names["metric"]}
     body = tuple(
         (_label(run, row, r), *(_text(cell, digits[metric], len(sizes) > 1) for cell, metric in line))
-        for r, line in zip(names[row], grid, strict=True)
+        for r, line in zip(rows, grid, strict=True)
     )
-    head = (row, *(_label(run, col, c) for c in names[col]))
+    head = (row, *(_label(run, col, c) for c in cols))
     return Block(_heading(run, block, name), _note(run, sizes), head, body)
 
 
 def _text(cell: Cell, digits: int, sizes: bool) -> str:
     half = cell.estimate.half
     text = number(cell.estimate.value, digits) + (f" ± {number(half, digits)}" if half is not None else "")
-    return f"{text} ({cell.estimate.n}/{cell.asked})" if sizes else text
+    return f"{text} ({cell.estimate.n}/{cell.asked})" if sizes and cell.asked else text
 
 
 def _note(run: Run, sizes: set[tuple[int, int]]) -> str:
@@ -129,7 +137,7 @@ def _note(run: Run, sizes: set[tuple[int, int]]) -> str:
 def _label(run: Run, dimension: str, name: str) -> str:
     if dimension == "condition":
         return next(c.title for c in run.conditions if c.name == name)
-    return pretty(name) if dimension == "metric" else name
+    return run.named(name) if dimension == "metric" else name
 
 
 def _heading(run: Run, dimension: str, name: str) -> str:
@@ -145,14 +153,19 @@ def _csv(run: Run, names: dict[str, tuple[str, ...]], dimensions: tuple[str, str
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
+    conditions = {c.name: c for c in run.conditions}
     for at in product(*(names[d] for d in dimensions)):
         cell, metric = _cell(run, dimensions, at)
+        if not cell.asked:
+            continue
         place = dict(zip(dimensions, at, strict=True))
-        estimate = cell.estimate
+        condition, estimate = conditions[place["condition"]], cell.estimate
         writer.writerow(
             [
                 *(place[d] for d in DIMENSIONS),
-                _label(run, "condition", place["condition"]),
+                condition.title,
+                *(condition.channel.text, condition.acoustics.text, condition.playout.text),
+                *(run.base(metric), run.reference(metric)),
                 run.unit(metric),
                 *(estimate.value, estimate.low, estimate.high),
                 *(estimate.n, cell.asked, estimate.clusters),

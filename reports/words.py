@@ -3,9 +3,18 @@
 from collections.abc import Iterator
 
 from benchmark.stats import FEW
-from reports.figures import KBPS
-from reports.summary import Cell, Condition, Run, number, precision, pretty
+from reports.conditions import Condition, placed_curves, playout_curves
+from reports.drawing import KBPS
+from reports.summary import ANCHOR, Cell, Run, number, precision
 
+STATUS_WORDS = {
+    "not_applicable": "not applicable",
+    "too_short": "too short",
+    "no_speech": "no speech",
+    "input_failed": "input failed",
+    "metric_failed": "metric failed",
+    "codec_failed": "codec failed",
+}
 HEADLINE_LOSS = 0.10  # the share lost that the first sentences and plots look at, or the nearest to it
 
 
@@ -20,16 +29,37 @@ def kbps(cell: Cell) -> str:
     return "–" if bits is None else number(bits * KBPS, 2 if bits < 10_000 else 1)
 
 
+def milliseconds(value: float | None, digits: int = 1) -> str:
+    """`12.3 ms`; a dash where there is none."""
+    return "–" if value is None else f"{number(value, digits)} ms"
+
+
+def latency(run: Run, codec: str) -> tuple[str, float | None]:
+    """From the capture of a group of frames until it plays, with all that is waited for: as text, and to sort by."""
+    if run.about(codec).get("streaming") is False:
+        return "whole file", 1e9
+    value = run.overall(codec, "latency_ms").estimate.value
+    return ("–", None) if value is None else (number(value, 1).removesuffix(".0"), value)
+
+
 def loss_free(run: Run) -> Condition | None:
     """The condition without any loss, if the run has one."""
     return next((c for c in run.conditions if c.clean), None)
 
 
+def untouched(run: Run) -> str:
+    """What the clean condition lacks, in a run with others."""
+    return "without loss" if all(c.quiet for c in run.conditions) else "on clean speech"
+
+
 def headline(run: Run) -> Condition | None:
-    """The condition the first glance looks at: about ten percent lost, the longest bursts; else the last."""
-    swept = [c for c in run.conditions if c.swept]
+    """The condition the first glance looks at: about ten percent lost, the longest bursts; else one amid a curve."""
+    swept = [c for c in run.conditions if c.swept and c.quiet]
     if swept:
         return min(swept, key=lambda c: (abs((c.loss or 0) - HEADLINE_LOSS), -(c.burst_ratio or 1)))
+    buffered = [curve for curve in playout_curves(run.conditions) if not curve.points[0][1].clean]
+    for curve in [*placed_curves(run.conditions, "acoustics"), *buffered]:
+        return curve.points[len(curve.points) // 2][1]
     return next((c for c in reversed(run.conditions) if not c.clean), None)
 
 
@@ -61,6 +91,7 @@ def sentences(run: Run, metric: str | None) -> Iterator[str]:
     if metric is not None and run.better(metric) != "neither":
         yield from _clean_sentence(run, metric)
         yield from _loss_sentence(run, metric)
+    yield from _late_sentence(run)
     yield from _header_sentence(run)
     yield from _fec_sentence(run)
     yield from _coverage_sentence(run)
@@ -75,7 +106,9 @@ def _clean_sentence(run: Run, metric: str) -> Iterator[str]:
         ranked[0],
         min(ranked, key=lambda c: run.overall(c, "net_bps").estimate.value or float("inf")),
     )
-    text = f"Without loss, {best} scores best: {pretty(metric)} {_spoken(run, best, clean, metric)}."
+    text = (
+        f"{untouched(run).capitalize()}, {best} scores best: {run.named(metric)} {_spoken(run, best, clean, metric)}."
+    )
     if least != best and (rate := run.overall(least, "net_bps")).estimate.value:
         reached = _spoken(run, least, clean, metric)
         text += f" At the lowest rate, {kbps(rate)} kbit/s net, {least} reaches {reached}."
@@ -88,7 +121,8 @@ def _loss_sentence(run: Run, metric: str) -> Iterator[str]:
     if lossy is None or not ranked:
         return
     best = ranked[0]
-    text = f"At {lossy.title}, {best} keeps {pretty(metric)} {_spoken(run, best, lossy, metric)}"
+    where = f"At {lossy.title}" if lossy.swept else f"With {amid(lossy.title)}"
+    text = f"{where}, {best} keeps {run.named(metric)} {_spoken(run, best, lossy, metric)}"
     if clean is None:
         yield text + "."
         return
@@ -98,12 +132,38 @@ def _loss_sentence(run: Run, metric: str) -> Iterator[str]:
     if len(falls) > 1 and (worst := max(falls, key=lambda c: falls[c])) != best:
         before, after = (_spoken(run, worst, c, metric) for c in (clean, lossy))
         text += f" {worst} changes most, from {before} to {after}."
+    if run.cell(ANCHOR, lossy.name, metric).estimate.value is not None:
+        text += f" Uncoded, it would be {_spoken(run, ANCHOR, lossy, metric)}."
     yield text
+
+
+def amid(title: str) -> str:
+    """A title within a sentence; abbreviations keep their capitals."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
 
 
 def _gap(run: Run, codec: str, metric: str, a: Condition, b: Condition) -> float:
     first, second = (run.cell(codec, c.name, metric).estimate.value or 0.0 for c in (a, b))
     return first - second
+
+
+def _late_sentence(run: Run) -> Iterator[str]:
+    """What waiting longer buys, on the first channel that delays packets."""
+    for curve in playout_curves(run.conditions):
+        shallow, deep = curve.points[0][1], curve.points[-1][1]
+        late = [max(_late(run, c), default=0.0) for c in (shallow, deep)]
+        if late[0] > 0:
+            told = [
+                f"{percent(share)} with a {amid(c.playout.title)}"
+                for share, c in zip(late, (shallow, deep), strict=True)
+            ]
+            yield f"With {amid(curve.title)}, packets come too late: up to {' and '.join(told)}."
+            return
+
+
+def _late(run: Run, condition: Condition) -> list[float]:
+    values = (run.cell(codec, condition.name, "late_rate").estimate.value for codec in run.codecs)
+    return [value for value in values if value is not None]
 
 
 def _header_sentence(run: Run) -> Iterator[str]:
@@ -124,7 +184,7 @@ def _fec_sentence(run: Run) -> Iterator[str]:
 
 
 def _coverage_sentence(run: Run) -> Iterator[str]:
-    scores = [cell for key, cell in run.cells.items() if key[2] in run.scores]
+    scores = [cell for key, cell in run.cells.items() if key[2] in run.scores and key[0] != ANCHOR]
     asked, valid = sum(c.asked for c in scores), sum(c.estimate.n for c in scores)
     clusters = max((c.estimate.clusters for c in scores), default=0)
     if asked:

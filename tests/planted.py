@@ -17,12 +17,16 @@ FRAME = 320
 class Ahead:
     """Each sample is mixed with the one `reach` behind it, so the look-ahead is `reach`; the output trails by `late`.
 
-    A payload is the floats of a frame and the `reach` samples behind it: `frame` + `reach` samples are buffered.
+    A payload is the floats of a frame and the `reach` samples behind it: `frame` + `reach` samples are buffered. It
+    declares a look-ahead of `says` samples and a delay of `trails`, by default what it has.
     """
 
-    def __init__(self, frame: int = 80, reach: int = 30, late: int = 0) -> None:
+    def __init__(
+        self, frame: int = 80, reach: int = 30, late: int = 0, says: int | None = None, trails: int | None = None
+    ) -> None:
         self.reach, self.late = reach, late
-        self.info = CodecInfo(RATE, RATE, frame, late, lookahead=reach)
+        lookahead, delay = reach if says is None else says, late if trails is None else trails
+        self.info = CodecInfo(RATE, RATE, frame, delay, lookahead)
 
     def encoder(self) -> Encoder:
         return _AheadEncoder(self.info.frame, self.reach, self.late)
@@ -64,12 +68,12 @@ class _AheadDecoder(FramedDecoder):
 class Grouped:
     """As FocalCodec-Stream: two frames go together, and all of their output depends on sample `reach` of them.
 
-    16 kHz in, 24 kHz out. The look-ahead is `reach`, the buffering both frames.
+    16 kHz in, `out` Hz (24 or 8 kHz) out. The look-ahead is `reach`, the buffering both frames.
     """
 
-    def __init__(self, frame: int = 160, reach: int = 240) -> None:
+    def __init__(self, frame: int = 160, reach: int = 240, out: int = 24_000) -> None:
         self.reach = reach
-        self.info = CodecInfo(16_000, 24_000, frame, group=2)
+        self.info = CodecInfo(16_000, out, frame, group=2)
 
     def encoder(self) -> Encoder:
         return _GroupedEncoder(CodecInfo(16_000, 24_000, 2 * self.info.frame), self.reach)
@@ -93,13 +97,14 @@ class _GroupedEncoder(FramedEncoder):
 class _GroupedDecoder(FramedDecoder):
     def decode_slot(self, slot: Slot) -> Signal:
         known = np.frombuffer(slot.payload or bytes(4 * self.info.frame), np.float32)
-        return np.repeat(known, 3)[::2]
+        return np.repeat(known, self.info.rate_out // 8_000)[::2]
 
 
 class Whole(OfflineCodec):
-    """Divides by the peak of the whole input: it looks ahead without limit."""
+    """Divides by the peak of the whole input: it looks ahead without limit, and may say that it does not."""
 
-    info = CodecInfo(RATE, RATE, FRAME, streaming=False)
+    def __init__(self, streaming: bool = False) -> None:
+        self.info = CodecInfo(RATE, RATE, FRAME, streaming=streaming)
 
     def encode(self, signal: Signal) -> list[bytes]:
         padded = np.concatenate([signal, np.zeros(-len(signal) % FRAME, np.float32)])
@@ -107,6 +112,44 @@ class Whole(OfflineCodec):
 
     def decode(self, payloads: Sequence[bytes | None]) -> Signal:
         return np.concatenate([np.frombuffer(p or bytes(4 * FRAME), np.float32) for p in payloads])
+
+
+class Prophet(Pcm):
+    """Scales every frame by the peak of all that is pushed with it: where that is everything, of what is to come."""
+
+    def encoder(self) -> Encoder:
+        return _PropheticEncoder(self.info)
+
+
+class _PropheticEncoder(PcmEncoder):
+    def push(self, signal: Signal) -> list[bytes]:
+        return super().push(signal / np.float32(1 + np.abs(signal).max(initial=0)))
+
+
+class Withheld(Pcm):
+    """Its decoder keeps `frames` frames to itself until it has the next one, and does not declare it."""
+
+    def __init__(self, frames: int = 1) -> None:
+        super().__init__()
+        self.frames = frames
+
+    def decoder(self) -> Decoder:
+        return _WithholdingDecoder(self.info, self.frames)
+
+
+class _WithholdingDecoder(PcmDecoder):
+    def __init__(self, info: CodecInfo, frames: int) -> None:
+        super().__init__(info)
+        self.kept, self.samples = np.empty(0, np.float32), frames * info.frame
+
+    def push(self, slots: Sequence[Slot]) -> Signal:
+        known = np.concatenate([self.kept, super().push(slots)])
+        here = max(len(known) - self.samples, 0)
+        self.kept = known[here:]
+        return known[:here]
+
+    def flush(self) -> Signal:
+        return self.kept
 
 
 class Deaf(Pcm):

@@ -57,9 +57,11 @@ def test_every_codec_runs_under_every_protection_with_the_strategies_it_has(resu
     heard = {"chunk": ["mute", "interpolate"], "tokens": ["mute", "interpolate"], "mulaw": [OWN]}
     assert trials == {(codec, p, name) for codec, names in heard.items() for p in ("none", COPY) for name in names}
     counts = results.groupby(TRIAL).size()
-    assert set(counts["mulaw"]) == {11}
-    assert set(counts["chunk"]) == {12}, "and recovery_ms"
-    assert len(set(results["key"])) == len(counts) + len(counts) + len(results[results["name"] == "recovery_ms"])
+    assert set(counts["mulaw", "clean"]) == {19}
+    assert set(counts["mulaw", LOSSY]) == {25}, "and bursts and gaps, and the mel distance in holes and in the worst"
+    assert set(counts["chunk", "clean"]) == {20}, "and recovery_ms"
+    own = results["name"].isin(["recovery_ms", "window_mel_distance"]).sum()
+    assert len(set(results["key"])) == len(counts) + len(counts) + own
 
 
 INFO = CodecInfo(16_000, 16_000, 320, concealments={"fade": 0, "mute": 0, "wait": 1})
@@ -268,7 +270,7 @@ def test_another_protection_or_strategy_never_encodes_again(
     changes = {"protection": ["none", "interleave:depth=2"], "concealment": ["mute", "freeze"]}
     results, record = make_run(axes_suite(**changes, save_audio="none"), tmp_path, cache=finished / "cache")
     assert set(results["protection"]) == {"none", "interleave:depth=2"}
-    assert record["effort"]["cached"] == 2 * (2 * 3 + 2), "mute without protection is known"
+    assert record["effort"]["cached"] == 2 * (2 * 3 + 2) + 3, "mute without protection is known"
     lossy = results[(results["name"] == "mel_distance") & (results["channel"] == LOSSY)]
     heard = lossy[lossy["codec"] == "chunk"].groupby("protection")["value"].nunique()
     assert set(heard) == {2}, "what two strategies see is the same, what they play is not"

@@ -4,6 +4,7 @@ import pytest
 
 from benchmark.packetise import HEADERS, packetise
 from benchmark.protection.bundle import Bundle
+from benchmark.protection.parity import Parity
 from benchmark.types import Frame
 
 MS = 1_000_000  # ns
@@ -39,7 +40,16 @@ def test_no_frame_of_a_sent_packet_is_left_out():
 
 
 @pytest.mark.parametrize(
-    ("header", "size"), [("none", 0), ("ipv4_udp_rtp", 20 + 8 + 12), ("ipv6_udp_rtp", 40 + 8 + 12)]
+    ("header", "size"),
+    [
+        ("none", 0),
+        ("ipv4_udp_rtp", 20 + 8 + 12),
+        ("ipv6_udp_rtp", 40 + 8 + 12),
+        ("ipv4_udp_srtp", 20 + 8 + 12 + 10),  # the tag of HMAC-SHA1-80
+        ("ipv6_udp_srtp", 40 + 8 + 12 + 10),
+        ("rohc", 1 + 2),  # UO-0, and the checksum of UDP
+        ("rohc_srtp", 1 + 2 + 10),
+    ],
 )
 def test_headers_are_paid_per_packet_and_apart_from_the_payload(header, size):
     assert HEADERS[header] == size
@@ -50,3 +60,8 @@ def test_headers_are_paid_per_packet_and_apart_from_the_payload(header, size):
 def test_a_receiver_is_told_to_wait_for_what_was_planned():
     assert packetise(frames_of([b"a", b"b", b"c"]), Bundle(2), 1, "none").hold == 40 * MS
     assert packetise(frames_of([b"", b"", b""]), Bundle(2), 1, "none") == ([], 40 * MS)
+
+
+def test_a_receiver_waits_for_parity_also_of_what_was_not_sent():
+    stream = packetise(frames_of([b"", b"", b"", b""]), Parity(2), 1, "ipv4_udp_rtp")
+    assert stream == ([], 50 * MS)

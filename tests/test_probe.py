@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from collections.abc import Mapping
 from functools import partial
 from math import inf, log10
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from benchmark import cli, registry
 from benchmark.child import Child
 from benchmark.codec import frame_of
-from benchmark.probe import agreement, lookahead, memory, parts, sessions
+from benchmark.probe import agreement, availability, causality, declared, lookahead, memory, parts, sessions
 from benchmark.probe import subject as subjects
 from benchmark.probe.examination import examine
 from benchmark.probe.sessions import ProbeHost
@@ -42,13 +43,15 @@ class Here(Probed):
         pass
 
 
-def subject(text: str, seconds: float = 1.0) -> Subject:
-    """A codec of `tests.planted` with synthetic speech, all of it in this process."""
-    spec = registry.parse(f"tests.planted:{text}")
+def subject(text: str, seconds: float = 1.0, module: str = "tests.planted") -> Subject:
+    """A codec of `tests.planted` with synthetic speech, all of it in this process, and the delay that it declares."""
+    spec = registry.parse(f"{module}:{text}")
     here = Here(ProbeHost(spec))
     info = here("describe")
     voices = [speech_like(2.0, info.rate_in, seed) for seed in range(3)]
-    made = Subject(spec, info, LIMITS, 1, here, voices, voices[0][: round(seconds * info.rate_in)], lambda text: None)
+    speech = voices[0][: round(seconds * info.rate_in)]
+    delay = {"measured_ms": 1000 * info.delay / info.rate_out, "method": "waveform", "correlation": 1.0, "clips": 1}
+    made = Subject(spec, info, LIMITS, 1, here, voices, speech, lambda text: None, delay)
     made.__dict__["fresh"] = here  # as if it had been asked for
     return made
 
@@ -86,6 +89,20 @@ def test_the_search_is_sparing_where_a_codec_works_in_large_steps() -> None:
 def test_a_search_given_up_says_what_it_may_have_missed() -> None:
     found = lookahead.search(lambda position, earliest: position - position % 100, range(0, 401, 50), lambda: True)
     assert (found.samples, found.at_most, found.tried) == (50, 99, 9)
+
+
+def test_a_coarse_search_misses_no_more_than_it_may() -> None:
+    tried = []
+
+    def first_effect(position: int, earliest: float) -> float:
+        tried.append(position)
+        return position - 7.0 - (position % 40 == 13)
+
+    found = lookahead.search(first_effect, range(0, 401, 40), lambda: False, coarse=8)
+    assert found.samples == 7
+    assert 8 <= found.at_most <= 15
+    assert len(tried) < 120, "401 positions are to be searched"
+    assert lookahead.search(first_effect, range(0, 401, 40), lambda: False).samples == 8
 
 
 def test_an_effect_overlooked_at_one_position_and_seen_later_does_not_mislead() -> None:
@@ -139,6 +156,163 @@ def test_a_change_is_strong_and_nothing_changes_before_it() -> None:
         np.testing.assert_array_equal(changed[:position], pair.base[:position])
         assert (np.abs(changed[position:]) == 1).all()
         assert abs(changed[position] - pair.base[position]) >= 1
+
+
+# --- availability, causality, and what is declared ---------------------------------------------------------------
+
+
+@given(st.integers(1, 90), st.integers(0, 200))
+@settings(max_examples=40, deadline=None)
+def test_payloads_and_output_come_out_as_early_as_they_can(frame: int, reach: int) -> None:
+    found = sessions.releases(Ahead(frame, reach), np.ones(frame + reach + 3 * frame, np.float32))
+    assert found.payloads == [(i + 1) * frame + reach for i in range(4)]
+    assert found.outputs == [((i + 1) * frame + reach, i * frame) for i in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("text", "packet", "waiting", "latency"),
+    [
+        ("Ahead:frame=80,reach=30", 110, 110, 110),
+        ("Ahead:frame=80,reach=30,late=17", 110, 110, 127),
+        ("Ahead:frame=320,reach=640", 960, 960, 960),
+        ("Grouped:frame=160", 320, 320, 320),
+        ("Grouped:frame=160,out=8000", 320, 320, 320),
+        ("Withheld:frames=2", 320, 960, 960),
+    ],
+)
+def test_a_planted_latency_is_found_to_the_sample(text: str, packet: int, waiting: int, latency: int) -> None:
+    found = availability.availability(subject(text))
+    assert found.packet_samples == packet
+    assert found.packet_ms == pytest.approx(packet / 16)
+    assert (found.waiting_ms, found.availability_ms) == (pytest.approx(waiting / 16), pytest.approx(latency / 16))
+    assert found.availability_ms == found.waiting_ms + found.content_delay_ms
+
+
+def test_a_head_start_of_silence_costs_no_time() -> None:
+    """Its first frame begins with 7 ms of zeros: each is out 7 ms earlier, and its content that much later."""
+    found = availability.availability(subject("Late:ms=7,says=7", module="tests.misbehaving"))
+    assert (found.packet_ms, found.waiting_ms, found.availability_ms) == (13, 13, 20)
+
+
+def test_where_no_delay_is_measured_the_declared_one_counts() -> None:
+    codec = subject("Ahead:late=160")
+    codec.measured = {"measured_ms": None, "declared_ms": 10.0, "method": "none"}
+    found = availability.availability(codec)
+    assert (found.content_delay_ms, found.delay_is) == (10, "declared")
+    with pytest.raises(NotMeasured, match="neither waveforms nor envelopes") as error:
+        availability.content_delay(codec)
+    assert error.value.status == "not_applicable"
+
+
+def test_the_content_delay_is_measured_on_speech() -> None:
+    codec = subject("Ahead:reach=1,late=35,trails=0")
+    codec.measured = None
+    found = availability.content_delay(codec)
+    assert (found.content_delay_ms, found.method, found.clips) == (35 / 16, "waveform", 8)
+    assert found.correlation > 0.9
+
+
+def test_what_never_comes_out() -> None:
+    for text, words in {"Whole": "no payload comes out", "Withheld:frames=99": "no output comes out"}.items():
+        with pytest.raises(NotMeasured, match=f"{words} before the input ends") as error:
+            availability.availability(subject(text))
+        assert error.value.status == "not_applicable"
+
+
+@pytest.mark.parametrize(
+    ("text", "reach"),
+    [("Ahead:frame=80,reach=30,late=17", 30), ("Ahead:frame=320,reach=640", 640), ("Grouped:frame=160,reach=319", 319)],
+)
+def test_pushed_all_at_once_a_call_reaches_as_far(text: str, reach: int) -> None:
+    assert causality.causality(subject(text)).reach_samples == reach
+
+
+def test_a_leak_from_what_is_pushed_together() -> None:
+    codec = subject("Prophet")
+    assert lookahead.look_ahead(codec).lookahead_samples <= 319, "a live call cannot know more"
+    assert causality.causality(codec).reach_samples == 1919, "from the last phase that is tried back to the beginning"
+
+
+def test_what_has_no_causality_to_measure() -> None:
+    for text, words in {"Deaf": "does not depend on the input", "Leaky": "the same input gives another output"}.items():
+        with pytest.raises(NotMeasured, match=words) as error:
+            causality.causality(subject(text))
+        assert error.value.status == "codec_failed"
+    with pytest.raises(NotMeasured, match="sees the whole utterance") as error:
+        causality.causality(subject("Whole"))
+    assert error.value.status == "not_applicable"
+
+
+def claims(text: str) -> Mapping[str, Any]:
+    codec = subject(text)
+    measure = {name: parts.PARTS[name] for name in ("causality", "content_delay", "availability", "streaming")}
+    measure["lookahead"] = partial(lookahead.look_ahead, coarse=40)  # a tenth of the time
+    return declared.declared(codec.info, {name: subjects.attempt(part, codec) for name, part in measure.items()})
+
+
+@pytest.mark.parametrize("text", ["Ahead", "Ahead:frame=320,reach=640", "Ahead:frame=320,reach=0,late=90", "Grouped"])
+def test_a_codec_that_says_what_it_does_agrees(text: str) -> None:
+    found = claims(text)
+    assert list(found) == list(declared.CLAIMS)
+    assert all(claim.agrees and not claim.remark for claim in found.values())
+
+
+def test_forty_hidden_milliseconds_are_found_by_every_measure() -> None:
+    found = claims("Ahead:frame=320,reach=640,says=0")
+    assert found["packets"] == (20, 60, 1, False, found["packets"].remark)
+    assert found["packets"].remark == "non-causal: its packets wait for input 40 ms beyond what it declares"
+    assert found["lookahead"].measured_ms == found["causality"].measured_ms == 40
+    assert "depends on input 20.06 ms beyond what it declares" in found["lookahead"].remark
+    assert found["availability"].remark == "its output is 40 ms later than it declares"
+    assert found["content_delay"].agrees
+    assert found["chunking"].agrees
+
+
+def test_what_is_declared_beyond_need_is_remarked() -> None:
+    found = claims("Ahead:frame=320,reach=0,says=640")
+    assert all(claim.agrees for claim in found.values())
+    assert found["availability"].remark == found["packets"].remark == "it declares 40 ms more than it takes"
+    assert found["lookahead"].remark == ""
+
+
+def test_a_codec_that_streams_only_in_name() -> None:
+    found = claims("Whole:streaming=true")
+    assert found["packets"][1:4] == (None, 1, False)
+    assert found["packets"].remark == "non-causal: no payload comes out before the input ends"
+    assert found["lookahead"].remark.startswith("non-causal: its output depends on input 1020 ms beyond")
+    assert claims("Whole")["packets"] == declared.OFFLINE, "that one does not claim to stream"
+
+
+def test_each_chunking_that_changes_something_is_named() -> None:
+    assert claims("Chunky")["chunking"] == (False, "pushing 2 frames at a time gives other output than all at once")
+    found = claims("Prophet")
+    assert found["chunking"] == (False, "pushing 1 frames at a time gives other frames than all at once")
+    assert found["lookahead"].agrees
+    assert "non-causal: pushed all at once" in found["causality"].remark
+
+
+def test_frames_and_output_each_have_to_be_the_same() -> None:
+    same, other_frames, louder = (1.0, 1.0, 0.0, 0.0), (0.9, 1.0, 0.0, 0.0), (1.0, 1.0, 0.0, 2e-4)
+    for row, words in {other_frames: "other frames", louder: "other output"}.items():
+        part = {"1": parts.Chunking(*same), "2": parts.Chunking(*row)}
+        found = declared.chunking(Ahead().info, part)
+        assert found == (False, f"pushing 2 frames at a time gives {words} than all at once")
+
+
+@pytest.mark.parametrize(("method", "off", "agrees"), [("waveform", 0.9, True), ("waveform", -1.1, False)])
+@pytest.mark.parametrize("rate", [16_000, 24_000])
+def test_a_delay_agrees_within_what_its_method_can_tell(method: str, off: float, agrees: bool, rate: int) -> None:
+    info = CodecInfo(16_000, rate, FRAME, delay=rate // 100)
+    found = declared.content_delay(info, availability.ContentDelay(10 + off, method, 1.0, 8))
+    assert (found.declared_ms, found.tolerance_ms, found.agrees) == (10, 1, agrees)
+    assert found.remark == ("" if agrees else f"the waveform says 8.9 ms: delay={round(8.9 * rate / 1000)}")
+    assert declared.content_delay(info, availability.ContentDelay(8.1, "envelope", 1.0, 8)).agrees
+
+
+def test_a_part_that_failed_is_no_disagreement() -> None:
+    found = claims("Leaky")
+    assert found["lookahead"].status == "codec_failed"
+    assert not hasattr(found["lookahead"], "agrees")
 
 
 # --- sessions ------------------------------------------------------------------------------------------------
@@ -445,11 +619,18 @@ def probe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
 
 def test_the_command_prints_a_table(probe: Any) -> None:
     code, output, errors = probe("tests.planted:Grouped", "--seconds", "0.6")
-    assert (code, errors) == (0, "")
+    assert (code, "focalbench:" in errors) == (0, False)
     assert re.search(r"look-ahead +240 samples +15 ms +how far ahead of itself the output depends on the input", output)
     assert re.search(r"buffering +320 samples +20 ms +how much is pushed before the first payload comes out", output)
     assert "largest for a change at sample 240 of every 320" in output
     assert len(re.findall(r"all +all +the same", output)) == 6, "three ways to chunk, three ways to do it again"
+    assert re.search(r"all at once +228 samples +14.25 ms +at least, where everything is pushed at once", output)
+    assert re.search(r"content delay +0 ms +by waveform, correlation 1.00, median of 8 clips", output)
+    assert re.search(
+        r"availability +20 ms +from speech to output: 20 ms until it is there, and 0 ms content delay", output
+    )
+    assert re.search(r"until a packet is out +20 ms +20 ms +agrees", output)
+    assert len(re.findall(r" agrees$", output, re.MULTILINE)) == 6
     assert re.search(r"p99 +of 50 chunks of 20 ms", output)
     assert "keeps up with 20 ms at p95" in output
     assert "cost             not measured (not_applicable): the codec does not say" in output
@@ -478,10 +659,29 @@ def test_the_command_writes_json(probe: Any) -> None:
 def test_a_codec_that_fails_in_a_part_is_examined_in_the_others(probe: Any) -> None:
     code, output, errors = probe("tests.planted:Leaky", "--seconds", "0.6")
     assert code == 3
-    assert errors.splitlines()[-1] == "focalbench: tests.planted:Leaky failed in lookahead."
+    assert errors.splitlines()[-1] == "focalbench: tests.planted:Leaky failed in lookahead, causality."
     assert re.search(r"look-ahead +not measured \(codec_failed\): the same input gives another output", output)
     assert re.search(r"buffering +320 samples", output)
     assert re.search(r"a second session +0 %", output)
+
+
+def test_a_codec_that_disagrees_with_what_it_declares(probe: Any) -> None:
+    code, output, errors = probe("tests.planted:Whole:streaming=true", "--seconds", "0.6")
+    assert code == 1
+    assert re.search(r"look-ahead, live +19.94 ms +1040 ms +DISAGREES: non-causal: its output depends on input", output)
+    assert "disagrees with what it declares: packets: non-causal: no payload comes out before the input ends" in errors
+    code, output, _ = probe("tests.planted:Whole:streaming=true", "--seconds", "0.6", "--json")
+    found = json.loads(output)["declared"]
+    assert code == 1
+    assert found["availability"]["agrees"] is False
+    assert found["availability"]["measured_ms"] is None
+    assert found["content_delay"] == {
+        "declared_ms": 0,
+        "measured_ms": 0,
+        "tolerance_ms": 1,
+        "agrees": True,
+        "remark": "",
+    }
 
 
 def test_each_line_says_why_it_failed() -> None:
@@ -542,21 +742,66 @@ def test_progress_is_said_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert capsys.readouterr().err == "probe: c, 5 s\nprobe: e, 11 s\n"
 
 
-def test_opus_as_it_is_known() -> None:
+@pytest.mark.parametrize(("application", "latency"), [("voip", 26.5), ("lowdelay", 22.5)])
+def test_opus_as_it_is_known(application: str, latency: float) -> None:
     pytest.importorskip("av")
-    found = examine("opus:bitrate=24000,application=lowdelay,frame_ms=10", seconds=0.6)
-    assert list(found.failures()) == []
-    ahead = found.parts["lookahead"]
-    assert 10 <= ahead.lookahead_ms <= 12.5, "10 ms of a frame and 2.5 ms that its windows overlap"
-    assert found.parts["buffering"].buffering_ms == 10
+    found = examine(f"opus:bitrate=24000,application={application}", seconds=0.6)
+    assert list(found.failures()) == list(found.disagreements()) == []
+    assert found.parts["buffering"].buffering_ms == 20
+    late = found.parts["availability"]
+    assert late.availability_ms == pytest.approx(latency, abs=0.2)
+    assert late.availability_ms == 20 + found.parts["content_delay"].content_delay_ms
+    reach = found.parts["lookahead"].lookahead_ms
+    assert latency - 2 < reach < latency, "the first sample of a packet depends on nearly all of it"
     assert all(row[:2] == (1, 1) for row in found.parts["streaming"].values())
 
 
 def test_a_codec_with_state_of_the_whole_process() -> None:
     pytest.importorskip("pycodec2")
     found = examine("codec2", seconds=0.6)
-    assert list(found.failures()) == []
+    assert list(found.failures()) == list(found.disagreements()) == []
     again = found.parts["determinism"]
     assert again["second_session"] == again["second_process"] == (1, 1, 0)
     assert again["interleaved_sessions"].frames_equal == 1
     assert again["interleaved_sessions"].output_difference > 0, "its decoder draws phases from one generator"
+
+
+@pytest.mark.parametrize("mode", [2400, 1600, 1400, 1300, 1200, 700])
+def test_codec2_is_as_late_as_it_declares(mode: int) -> None:
+    pytest.importorskip("pycodec2")
+    spec = Spec("codec2", {"mode": mode})
+    probed = Probed(spec, LIMITS)
+    try:
+        info = probed("describe")
+        clips = subjects.voices(info.rate_in, 1.0)
+        codec = Subject(spec, info, LIMITS, 1, probed, clips, clips[0], lambda text: None)
+        names = ("causality", "content_delay", "availability")
+        found = {name: parts.PARTS[name](codec) for name in names}
+    finally:
+        probed.close()
+    agreed = {name: getattr(claim, "agrees", None) for name, claim in declared.declared(info, found).items()}
+    assert agreed == dict.fromkeys(("packets", "causality", "content_delay", "availability"), True)
+    assert found["availability"].packet_ms == (20 if mode == 2400 else 40)
+
+
+@pytest.mark.slow
+def test_focalcodec_stream_waits_for_80_ms(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from baselines.focalcodec import checkpoint, config, model
+
+    small = config.small(config.STREAMING["65k"])
+    model.write(small, dict(checkpoint.random(model.skeleton(small).shapes(), 0)), tmp_path)
+    codec = Spec("focalcodec_stream", {"weights": str(tmp_path)})
+    probed = Probed(codec, LIMITS)
+    try:
+        info = probed("describe")
+        clips = subjects.voices(info.rate_in, 1.0)
+        measured = {"measured_ms": None}  # its weights are random
+        made = Subject(codec, info, LIMITS, 1, probed, clips, clips[0], lambda text: None, measured)
+        found = {name: parts.PARTS[name](made) for name in ("buffering", "availability", "causality")}
+    finally:
+        probed.close()
+    assert found["buffering"].buffering_ms == found["availability"].packet_ms == 80
+    assert found["availability"].availability_ms == 80
+    agreed = {name: getattr(claim, "agrees", None) for name, claim in declared.declared(info, found).items()}
+    assert agreed == {"packets": True, "causality": True, "availability": True}

@@ -21,10 +21,11 @@ from benchmark import audio, pipeline, suite, table
 from benchmark import run as run_module
 from benchmark.codec import frame_of
 from benchmark.hosts import Encoded
-from benchmark.pipeline import Trial
-from benchmark.plan import OWN, Settings, Subject, Work, conditions, schemes
+from benchmark.link import transmit
+from benchmark.plan import OWN, Settings, Subject, Trial, Work
+from benchmark.scenes import scenes
 from benchmark.suite import Suite
-from benchmark.types import LOST, CodecInfo, NotMeasured, Spec, UserError, Utterance, ValueInfo
+from benchmark.types import LOST, CodecInfo, Heard, NotMeasured, Spec, UserError, Utterance, ValueInfo
 from tests import misbehaving
 from tests.quick import ROOT, forbid_encoding, make_run, one, shared, values, write_speech
 from tests.quick import suite as quick_suite
@@ -417,8 +418,8 @@ def test_no_samples_are_owed_for_a_delay_that_only_an_envelope_sees(
 
     info = CodecInfo(16_000, 16_000, frame=320)
     subject = Subject("", Spec("pcm"), info, delay=24, measured={"agrees": agrees})
-    settings = Settings("streaming", 0, "none", (0,), ("default",))
-    work = Work(subject, Utterance("a", Path("a")), "", (), (), (), settings, Path())
+    settings = Settings("streaming", "none", (0,), ("default",), 10.0)
+    work = Work(subject, Utterance("a", Path("a")), "", (), (), settings, Path())
     reference = audio.Audio(np.zeros(1_000, np.float32), 16_000)
     bench: Any = Returning()
     if length is not None:
@@ -439,17 +440,18 @@ def test_without_a_clean_condition_the_loss_free_output_is_heard_all_the_same(tm
 
 def test_codecs_of_other_frames_meet_the_same_weather() -> None:
     made = Suite(channels=("gilbert:burst_ratio=2,loss=0.3",))
-    trial = Trial(conditions(made, [])[0], 0, schemes(made)[0], OWN, "")
-    settings = Settings("streaming", 60_000_000, "none", (0,), ("default",))
-    work = Work(Subject("", Spec("pcm")), Utterance("a", Path("a")), "", (), (), (), settings, Path())
+    trial = Trial(scenes(made, [])[0], 0, OWN, "", "")
+    settings = Settings("streaming", "none", (0,), ("default",), 10.0)
+    work = Work(Subject("", Spec("pcm")), Utterance("a", Path("a")), "", (), (), settings, Path())
+    heard = Heard(np.zeros(0, np.float32), np.zeros(0, np.float32))
     lost: dict[int, dict[int, bool]] = {}
     for ms in (10, 20, 40):
         info = CodecInfo(16_000, 16_000, frame=16 * ms)
         frames = [frame_of(info, i, b"x") for i in range(8_000 // ms)]
         encoded = Encoded(frames, None)
         of_codec = replace(work, subject=replace(work.subject, info=info))
-        stream = pipeline.stream_of(of_codec, encoded, trial.scheme)
-        sent = pipeline.transmit(encoded, stream, trial, of_codec)
+        stream = pipeline.stream_of(of_codec, encoded, trial.scene.protection)
+        sent = transmit(encoded, stream, trial, of_codec, heard, 16_000)
         lost[ms] = {p.sent: bool(d == LOST) for p, d in zip(stream.packets, sent.fate.delays, strict=True)}
     assert 0.15 < np.mean(list(lost[10].values())) < 0.45
     for ms in (20, 40):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.channels._checks import probability
+from benchmark.channels._slots import slot_of
 from benchmark.types import LOST, Fate, Floats, Nanoseconds
 
 CELL = 2_500_000  # ns; the shortest packet of any codec here (Opus), so no two packets of a stream share a draw
@@ -36,7 +37,7 @@ class Bernoulli:
 
 def uniform(sent: Nanoseconds, generator: np.random.Generator) -> Floats:
     """One uniform number per send instant, in ns; equal instants get equal numbers, whoever asks."""
-    cell: Nanoseconds = np.maximum(np.asarray(sent) - 1, 0) // CELL
+    cell = slot_of(sent, CELL)
     draws: Floats = generator.random(int(cell.max(initial=0)) + 1)
     return draws[cell]
 

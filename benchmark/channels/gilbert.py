@@ -8,7 +8,10 @@ any length read the same weather.
 
 Burstiness is given for slots of `slot_ms`, either as `burst_ratio` (ITU-T G.107: mean burst length over
 that of random loss; comparable between loss rates; 1 is random loss), or as `burst_length`, the mean
-number of slots in a row: burst_ratio = burst_length (1 - pi).
+number of slots in a row: burst_ratio = burst_length (1 - pi). Both are of the bad state; they are of the losses
+where these are the bad state, which is the default. The model of the Lyra and WebRTC tools is a chain over packets
+that also allows burst lengths below 1/(1-pi), losses that keep away from each other; a state that lasts for some
+time cannot do that.
 """
 
 import math
@@ -16,7 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.channels._checks import number, probability
+from benchmark.channels._checks import number, probability, rounded_up
+from benchmark.channels._slots import USUAL, note
 from benchmark.channels.bernoulli import uniform
 from benchmark.types import LOST, Booleans, Fate, Nanoseconds, UserError
 
@@ -30,7 +34,7 @@ class Gilbert:
     loss: float
     burst_ratio: float | None = None
     burst_length: float | None = None
-    slot_ms: float = 20.0
+    slot_ms: float = USUAL
     loss_good: float = 0.0
     loss_bad: float = 1.0
 
@@ -44,6 +48,7 @@ class Gilbert:
         if self.burst_ratio is not None and self.burst_length is not None:
             raise UserError("gilbert: give burst_ratio or burst_length, not both.")
         self._check_bursts()
+        object.__setattr__(self, "burst_ratio", self.ratio)  # so that curves know it, whichever way it was given
 
     def _check_bursts(self) -> None:
         if self.burst_ratio is not None:
@@ -51,9 +56,10 @@ class Gilbert:
         if self.burst_length is not None:
             number("gilbert", "burst_length", self.burst_length, 1, "one slot")
         if self.burst_length is not None and self.bad < 1 and self.burst_length * (1 - self.bad) < 1:
-            least = 1 / (1 - self.bad)
-            text = f"burst_length={self.burst_length} is below {least:.4g}, that of random loss at this rate"
-            raise UserError(f"gilbert: {text}; give burst_length={least:.4g} or more.")
+            least = rounded_up(1 / (1 - self.bad))
+            text = f"burst_length={self.burst_length} must be at least {least}, that of random loss at this rate"
+            apart = "below it, losses would keep away from each other"
+            raise UserError(f"gilbert: {text}: {apart}, as they do for Lyra and WebRTC; give {least} or more.")
 
     @property
     def bad(self) -> float:
@@ -70,7 +76,10 @@ class Gilbert:
     @property
     def title(self) -> str:
         """What the report calls this condition."""
-        return f"{100 * self.loss:g} % loss, burst ratio {self.ratio:.3g}"
+        parts = ""
+        if (self.loss_good, self.loss_bad) != (0, 1):
+            parts = f" of a bad state with {100 * self.loss_bad:g} % loss, {100 * self.loss_good:g} % else"
+        return f"{100 * self.loss:g} % loss, burst ratio {self.ratio:.3g}{parts}{note(self.slot_ms)}"
 
     def fate(self, sent: Nanoseconds, generator: np.random.Generator) -> Fate:
         """Lost where the draw of the send instant is below the state's loss probability."""
@@ -82,9 +91,10 @@ class Gilbert:
         if self.ratio == 1:  # forgotten at once: independent from packet to packet
             return np.asarray(uniform(sent, states) < self.bad)
         tau = -self.slot_ms * 1e6 / math.log1p(-1 / self.ratio)  # ns between renewals, in the mean
-        times = np.zeros(1)
-        while times[-1] <= sent.max(initial=0):
-            times = np.concatenate([times, times[-1] + np.cumsum(gaps.exponential(tau, BLOCK))])
+        blocks, end = [np.zeros(1)], sent.max(initial=0)
+        while blocks[-1][-1] <= end:
+            blocks.append(blocks[-1][-1] + np.cumsum(gaps.exponential(tau, BLOCK)))
+        times = np.concatenate(blocks)
         drawn = states.random(len(times)) < self.bad
         return drawn[np.searchsorted(times, sent, side="right") - 1]
 

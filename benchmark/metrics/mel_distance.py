@@ -37,6 +37,11 @@ def mel_distance(reference: Signal, degraded: Signal, rate: int) -> dict[str, fl
         NotMeasured: no_speech for a silent reference; too_short below one window (64 ms); metric_failed
             for a silent output, whose level cannot be matched.
     """
+    return {"mel_distance": float(np.mean(frame_distances(reference, degraded, rate)))}
+
+
+def frame_distances(reference: Signal, degraded: Signal, rate: int) -> Floats:
+    """The distance in each frame, dB, shape (frames,); frame i is about `frame_centres` i. Raises as `mel_distance`."""
     check_pair("mel_distance", reference, degraded)
     if len(reference) < round(WINDOW_S * rate):
         raise NotMeasured("too_short", f"{len(reference) / rate:.3f} s; one window is {WINDOW_S} s")
@@ -45,7 +50,13 @@ def mel_distance(reference: Signal, degraded: Signal, rate: int) -> dict[str, fl
     clean, output = _mel_spectrum(reference, rate), _mel_spectrum(degraded, rate)
     floor = FLOOR * clean.max()
     difference = 20 * np.log10(np.maximum(output, floor) / np.maximum(clean, floor))
-    return {"mel_distance": float(np.mean(np.sqrt(np.mean(np.square(difference), axis=1))))}
+    distances: Floats = np.sqrt(np.mean(np.square(difference), axis=1))
+    return distances
+
+
+def frame_centres(count: int, rate: int) -> Floats:
+    """The middle of each of the first `count` frames, s, shape (count,)."""
+    return (round(WINDOW_S * rate) / 2 + round(HOP_S * rate) * np.arange(count)) / rate
 
 
 def _mel_spectrum(signal: Signal, rate: int) -> Floats:

@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from benchmark import registry
+from benchmark.probe.declared import declared
 from benchmark.probe.parts import PARTS, compare
 from benchmark.probe.subject import Failed, Probed, Say, Subject, attempt, so_much, voices
 from benchmark.suite import Limits
@@ -42,10 +43,16 @@ class Examination(NamedTuple):
     parts: Mapping[str, Any]
 
     def failures(self) -> Iterator[str]:
-        """The parts, and the lines of parts, in which the codec failed."""
-        for name, part in {"facts": self.facts, **self.parts}.items():
+        """The parts, and the lines of parts, in which the codec failed; what follows from these is left out."""
+        measured = {name: part for name, part in self.parts.items() if name != "declared"}
+        for name, part in {"facts": self.facts, **measured}.items():
             lines = {f"{name}.{key}": line for key, line in part.items()} if isinstance(part, dict) else {name: part}
             yield from (n for n, line in lines.items() if isinstance(line, Failed) and line.status == "codec_failed")
+
+    def disagreements(self) -> Iterator[str]:
+        """What the codec declares, and is otherwise."""
+        claims = self.parts.get("declared", {})
+        yield from (f"{name}: {claim.remark}" for name, claim in claims.items() if not getattr(claim, "agrees", True))
 
     def plain(self) -> dict[str, Any]:
         """For JSON: dictionaries, numbers and text, units in the names; what is not finite is None."""
@@ -122,7 +129,7 @@ def _parts(subject: Subject, other: Spec | None) -> dict[str, Any]:
             found[name] = attempt(measure, subject)
     finally:
         subject.fresh.close()
-    return found
+    return found | {"declared": declared(subject.info, found)}
 
 
 def facts(info: CodecInfo) -> Facts:

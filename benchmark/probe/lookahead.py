@@ -58,13 +58,14 @@ def pairs(bases: Sequence[Signal]) -> list[Pair]:
     return [Pair(base, other) for base, other in zip(bases, signs, strict=True)]
 
 
-def search(first_effect: Effect, positions: Sequence[int], enough: Callable[[], bool]) -> Found:
+def search(first_effect: Effect, positions: Sequence[int], enough: Callable[[], bool], coarse: float = 0) -> Found:
     """The largest p - t(p) for p from the first to the last of `positions`, which are tried first.
 
     Args:
         first_effect: t(p), never falling with p; it is told the t of an earlier position, below which it cannot be.
         positions: ascending, two or more.
         enough: whether to give up; `at_most` then says what may have been missed.
+        coarse: what may be missed in any case, samples.
     """
     effects: list[float] = []
     for position in positions:
@@ -79,7 +80,7 @@ def search(first_effect: Effect, positions: Sequence[int], enough: Callable[[], 
 
     for start, end, effect in zip(positions, positions[1:], effects, strict=False):
         keep(start, end, effect)
-    while open_intervals and -open_intervals[0][0] > best and not enough():
+    while open_intervals and -open_intervals[0][0] > best + coarse and not enough():
         _, start, end, effect = heapq.heappop(open_intervals)
         middle = (start + end) // 2
         found = first_effect(middle, effect)
@@ -106,10 +107,10 @@ class Lookahead(NamedTuple):
     positions: int
 
 
-def look_ahead(subject: Subject) -> Lookahead:
-    """How far the output depends on input to come."""
+def look_ahead(subject: Subject, coarse: float = 0) -> Lookahead:
+    """How far the output depends on input to come; up to `coarse` samples more may be missed, which saves time."""
     for lead in LEADS:
-        found, at_least = _searched(subject, max(2 * subject.period, round(lead * subject.info.rate_in)))
+        found, at_least = _searched(subject, max(2 * subject.period, round(lead * subject.info.rate_in)), coarse)
         if not at_least:
             break
     return Lookahead(
@@ -123,7 +124,7 @@ def look_ahead(subject: Subject) -> Lookahead:
     )
 
 
-def _searched(subject: Subject, lead: int) -> tuple[Found, bool]:
+def _searched(subject: Subject, lead: int, coarse: float) -> tuple[Found, bool]:
     """The search over positions from `lead` on, and whether what was found reaches back into the first period."""
     info, probed, begin = subject.info, subject.probed, time.monotonic()
     span = PERIODS * max(subject.period, subject.buffered or 0)
@@ -157,6 +158,7 @@ def _searched(subject: Subject, lead: int) -> tuple[Found, bool]:
         first_effect,
         range(lead, lead + span + 1, step),
         lambda: tried >= POSITIONS or time.monotonic() - begin > PATIENCE,
+        coarse,
     )
     if found.samples == -inf:
         raise NotMeasured("codec_failed", "the output does not depend on the input")

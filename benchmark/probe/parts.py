@@ -10,6 +10,8 @@ import numpy as np
 from benchmark import transient
 from benchmark.codec import frame_of
 from benchmark.probe.agreement import Agreement, difference, shares, signal_to_difference_db, tokens_equal
+from benchmark.probe.availability import SILENT, availability, content_delay
+from benchmark.probe.causality import causality
 from benchmark.probe.lookahead import look_ahead
 from benchmark.probe.sessions import Live, Memory, Times
 from benchmark.probe.subject import Failed, Probed, Subject, attempt, slots, so_much
@@ -106,7 +108,7 @@ class Against(NamedTuple):
 def buffering(subject: Subject) -> Buffering:
     """How much has to be pushed before anything comes out."""
     if (samples := subject.buffered) is None:
-        raise NotMeasured("not_applicable", "no payload comes out before the input ends")
+        raise NotMeasured("not_applicable", SILENT)
     return Buffering(samples, subject.milliseconds(samples))
 
 
@@ -169,7 +171,7 @@ def _agreement(subject: Subject, found: Live, wanted: Live) -> Agreement:
 def timing(subject: Subject) -> Timing:
     """Time per chunk, in a process of its own."""
     if subject.buffered is None:
-        raise NotMeasured("not_applicable", "no payload comes out before the input ends: there are no chunks to time")
+        raise NotMeasured("not_applicable", f"{SILENT}: there are no chunks to time")
     step = subject.period
     count = max(TIMED, len(subject.speech) // step)
     signal = so_much(subject.voices, (count + 2) * step)
@@ -266,7 +268,10 @@ def compare(subject: Subject, other: Spec) -> Against:
 
 PARTS: Mapping[str, Callable[[Subject], Any]] = {
     "lookahead": look_ahead,
+    "causality": causality,
     "buffering": buffering,
+    "content_delay": content_delay,
+    "availability": availability,
     "streaming": streaming,
     "determinism": determinism,
     "cost": cost,

@@ -36,6 +36,16 @@ class Times(NamedTuple):
     first: float | None
 
 
+class Releases(NamedTuple):
+    """When things come out, in samples pushed: each payload, and each piece of output beside its first sample's number.
+
+    What only the end of the call brings is not in it.
+    """
+
+    payloads: list[int]
+    outputs: list[tuple[int, int]]
+
+
 class Memory(NamedTuple):
     """Bytes of anonymous memory: before the codec was loaded, after it, and at the peak of loading and running."""
 
@@ -94,6 +104,19 @@ def buffering(codec: Codec, signal: Signal) -> int | None:
         middle = (too_few + enough) // 2
         too_few, enough = (too_few, middle) if ready(middle) else (middle, enough)
     return enough
+
+
+def releases(codec: Codec, signal: Signal) -> Releases:
+    """Push `signal`, shape (n,) at `rate_in`, sample by sample, each payload to the decoder as soon as it is there."""
+    encoder, receiver = codec.encoder(), _Receiver(codec.decoder())
+    found, done = Releases([], []), 0
+    for pushed in range(1, len(signal) + 1):
+        payloads = encoder.push(signal[pushed - 1 : pushed])
+        found.payloads.extend([pushed] * len(payloads))
+        if len(output := _checked(receiver.push(payloads))):
+            found.outputs.append((pushed, done))
+            done += len(output)
+    return found
 
 
 def first_difference(
@@ -195,6 +218,10 @@ class ProbeHost(CodecHost):
     def buffering(self, signal: Signal) -> int | None:
         """See `buffering`."""
         return self.run(buffering, self.codec, signal)  # type: ignore[no-any-return]  # through a fork it is Any
+
+    def releases(self, signal: Signal) -> Releases:
+        """See `releases`."""
+        return self.run(releases, self.codec, signal)  # type: ignore[no-any-return]  # as above
 
     def live(self, signal: Signal, step: int) -> Live:
         """One whole call."""

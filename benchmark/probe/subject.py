@@ -1,19 +1,22 @@
 """The codec under examination: in a supervised child, with speech at its rate, and what several parts need of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from benchmark import align, audio, calibrate
+from benchmark.bench import Bench
 from benchmark.child import Child, ChildFailed
 from benchmark.suite import Limits
 from benchmark.types import CodecInfo, Frame, NotMeasured, Signal, Slot, Spec, Status
 
 SPEAKERS = 4  # in the shipped corpus, whose clips come speaker by speaker
 FEWEST = 3  # clips, for parts that need different ones
+CLIPS = 8  # of the shipped corpus, for the content delay
 
 Say = Callable[[str], None]
 
@@ -85,6 +88,7 @@ class Subject:
         voices: clips of different speakers, in turn.
         speech: what most parts encode.
         say: told what is under way.
+        measured: what `benchmark.calibrate.measure` found of its delay, where that is known already.
     """
 
     spec: Spec
@@ -95,6 +99,7 @@ class Subject:
     voices: list[Signal]
     speech: Signal
     say: Say
+    measured: Mapping[str, Any] | None = None
 
     @cached_property
     def frames(self) -> list[Frame]:
@@ -117,6 +122,21 @@ class Subject:
         samples: int | None = self.probed("buffering", self.speech)
         return samples
 
+    @cached_property
+    def delay(self) -> Mapping[str, Any]:
+        """Its delay, as `benchmark.calibrate.measure` finds it on some clips of the shipped corpus.
+
+        Raises:
+            NotMeasured: as the codec failed.
+        """
+        if self.measured is not None:
+            return self.measured
+        bench = Bench(self.limits)
+        try:
+            return calibrate.measure(self.spec, self.info, calibration(CLIPS), bench)
+        finally:
+            bench.close()
+
     @property
     def period(self) -> int:
         """Samples after which the codec does the same again: one group of frames."""
@@ -131,6 +151,12 @@ def slots(frames: Sequence[Frame], lost: int = -1, ahead: int = 0) -> list[Slot]
     """A slot per frame, one of them lost, each showing the next `ahead` payloads."""
     payloads = [None if frame.index == lost else frame.payload for frame in frames]
     return [Slot(i, payload, tuple(payloads[i + 1 : i + 1 + ahead])) for i, payload in enumerate(payloads)]
+
+
+def calibration(count: int) -> list[Path]:
+    """So many clips of the shipped corpus, spread over its speakers: an envelope's delay depends on the voice."""
+    clips = calibrate.clips()
+    return [path for _, path in clips[:: max(len(clips) // count, 1)]][:count]
 
 
 def voices(rate: int, seconds: float) -> list[Signal]:

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmark.probe.agreement import Agreement
+from benchmark.probe.availability import Availability, ContentDelay
+from benchmark.probe.causality import Causality
+from benchmark.probe.declared import Claim, Sameness
 from benchmark.probe.examination import Examination, Facts
 from benchmark.probe.lookahead import Lookahead
 from benchmark.probe.parts import Against, Buffering, Chunking, Footprint, Loss, Timing
@@ -15,6 +18,14 @@ COST = {
     "parameters": (1e6, "M parameters"),
     "macs_per_second": (1e9, "G multiply-accumulates per second of audio"),
     "state_bytes": (2**20, "MiB of state per call"),
+}
+CLAIMS = {
+    "packets": "until a packet is out",
+    "lookahead": "look-ahead, live",
+    "causality": "the same, all at once",
+    "content_delay": "content delay",
+    "availability": "availability latency",
+    "chunking": "pushed in chunks",
 }
 AGAIN = {
     "second_session": "a second session",
@@ -42,7 +53,8 @@ def _row(name: str, *cells: str) -> str:
 
 
 def _failed(name: str, failed: Failed) -> str:
-    return _row(name.replace("lookahead", "look-ahead"), f"not measured ({failed.status}): {failed.reason}")
+    shown = name.replace("lookahead", "look-ahead").replace("_", " ")
+    return _row(shown, f"not measured ({failed.status}): {failed.reason}")
 
 
 def _facts(facts: Facts) -> Iterator[str]:
@@ -51,7 +63,7 @@ def _facts(facts: Facts) -> Iterator[str]:
     yield _row("rates", f"{facts.rate_in_hz} Hz in, {facts.rate_out_hz} Hz out")
     yield _row("frames", f"of {facts.frame_samples} samples, {facts.frame_ms:.4g} ms, {bits}{group}")
     declared = f"delay {facts.delay_ms:.4g} ms, look-ahead of the encoder {facts.declared_lookahead_samples} samples"
-    yield _row("declared", declared + ("" if facts.streaming else ", not streaming"))
+    yield _row("it declares", declared + ("" if facts.streaming else ", not streaming"))
     yield _row("identity", ", ".join(f"{key} {value}" for key, value in facts.identity.items()) or "none")
 
 
@@ -70,6 +82,39 @@ def _lookahead(found: Lookahead) -> Iterator[str]:
 def _buffering(found: Buffering) -> Iterator[str]:
     samples, ms = f"{found.buffering_samples:>6} samples", f"{found.buffering_ms:>6.4g} ms"
     yield _row("buffering", samples, ms, "how much is pushed before the first payload comes out")
+
+
+def _causality(found: Causality) -> Iterator[str]:
+    samples, ms = f"{found.reach_samples:>6.6g} samples", f"{found.reach_ms:>6.4g} ms"
+    yield _row("all at once", samples, ms, f"at least, where everything is pushed at once ({found.positions} phases)")
+
+
+def _content_delay(found: ContentDelay) -> Iterator[str]:
+    how = f"by {found.method}, correlation {found.correlation:.2f}, median of {found.clips} clips"
+    yield _row("content delay", " " * 14, f"{found.content_delay_ms:>6.4g} ms", how)
+
+
+def _availability(found: Availability) -> Iterator[str]:
+    delay = "the declared delay" if found.delay_is == "declared" else "content delay"
+    what = (
+        f"from speech to output: {found.waiting_ms:.4g} ms until it is there, {found.content_delay_ms:.4g} ms {delay}"
+    )
+    yield _row("availability", " " * 14, f"{found.availability_ms:>6.4g} ms", what)
+
+
+def _declared(part: Mapping[str, Claim | Sameness | Failed]) -> Iterator[str]:
+    columns = ("declared  ", "measured  ", "              ")
+    lines = {CLAIMS[name]: row if isinstance(row, Failed) else _claim_cells(row) for name, row in part.items()}
+    return _table("declared, measured", columns, lines)
+
+
+def _claim_cells(row: Claim | Sameness) -> tuple[str, ...]:
+    verdict = "agrees" if row.agrees else "DISAGREES"
+    verdict += f": {row.remark}" if row.remark else ""
+    if isinstance(row, Sameness):
+        return "", "", verdict
+    measured = "no end" if row.measured_ms is None else f"{row.measured_ms:.4g} ms"
+    return f"{row.declared_ms:.4g} ms", measured, verdict
 
 
 def _table(title: str, columns: Sequence[str], lines: Mapping[str, Sequence[str] | Failed]) -> Iterator[str]:
@@ -173,7 +218,11 @@ def _decibel(value: float | None) -> str:
 
 SHOWN: Mapping[str, Any] = {
     "lookahead": _lookahead,
+    "causality": _causality,
     "buffering": _buffering,
+    "content_delay": _content_delay,
+    "availability": _availability,
+    "declared": _declared,
     "streaming": _streaming,
     "determinism": _determinism,
     "timing": _timing,

@@ -1,0 +1,216 @@
+"""Under what a codec is judged: the room before it, the network behind it, how packets are protected and played.
+
+Each is a component, or a chain of them: what acoustics do is done in turn, what networks do adds up.
+"""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmark import manifest, registry
+from benchmark.fingerprint import module_fingerprint
+from benchmark.store import digest
+from benchmark.suite import JOIN, Suite
+from benchmark.types import (
+    LOST,
+    Acoustics,
+    Channel,
+    Fate,
+    Nanoseconds,
+    PlayoutBuffer,
+    Point,
+    Protection,
+    Spec,
+    UserError,
+)
+
+FAR = 1 << 30  # beyond the numbers of the generators that a part may spawn from its own
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A point on one axis.
+
+    Attributes:
+        kind: channel, acoustics, protection or playout.
+        text: as the user wrote it.
+        specs: its parts, with their files found.
+        identity: a digest of these, of the contents of the files, and of the code.
+        title: a few words for a table.
+        point: where it lies on a curve, if it does.
+        loss: of a channel, the asked share of packets lost; `burst_ratio` likewise.
+        speakers: whose voices are in it.
+    """
+
+    kind: str
+    text: str
+    specs: tuple[Spec, ...] = field(compare=False)  # it holds mappings, which have no hash; `identity` stands for it
+    identity: str = ""
+    title: str = ""
+    point: Point | None = None
+    loss: float | None = None
+    burst_ratio: float | None = None
+    speakers: frozenset[str] = frozenset()
+
+    @property
+    def family(self) -> str:
+        """The component's name; ``chain`` where there are several."""
+        return self.specs[0].name if len(self.specs) == 1 else "chain"
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The components themselves, made once per process."""
+        return tuple(_part(self.kind, spec.name, tuple(spec.params.items())) for spec in self.specs)
+
+    def channel(self) -> Channel:
+        """The network."""
+        parts: tuple[Channel, ...] = self.parts
+        return parts[0] if len(parts) == 1 else Networks(parts)
+
+    def acoustics(self) -> tuple[Acoustics, ...]:
+        """What happens to speech, in this order."""
+        return self.parts
+
+    def protection(self) -> Protection:
+        """How frames become packets."""
+        protection: Protection = self.parts[0]
+        return protection
+
+    def buffer(self) -> PlayoutBuffer:
+        """How long the receiver waits."""
+        buffer: PlayoutBuffer = self.parts[0]
+        return buffer
+
+
+class Scene(NamedTuple):
+    """One condition of each axis."""
+
+    acoustics: Condition
+    channel: Condition
+    protection: Condition
+    playout: Condition
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Networks one behind the other: delays add up, what one loses is lost."""
+
+    parts: tuple[Channel, ...]
+    loss = None
+    burst_ratio = None
+
+    @property
+    def title(self) -> str:
+        """What the report calls this condition."""
+        return JOIN.join(part.title for part in self.parts)
+
+    def fate(self, sent: Nanoseconds, generator: np.random.Generator) -> Fate:
+        """The sum. The first part draws as it does alone."""
+        fates = [part.fate(sent, g) for part, g in zip(self.parts, self._generators(generator), strict=True)]
+        lost = np.any([fate.delays == LOST for fate in fates], axis=0)
+        delays = np.sum([np.where(lost, 0, fate.delays) for fate in fates], axis=0)
+        wraps, base = sum(fate.wraps for fate in fates), sum(fate.base for fate in fates)
+        return Fate(np.where(lost, LOST, delays), wraps, base)
+
+    def corrupt(self, payloads: Sequence[bytes], bits: Sequence[int], generator: np.random.Generator) -> list[bytes]:
+        """What the parts do to payloads, in turn."""
+        changed = list(payloads)
+        for part, own in zip(self.parts, self._generators(generator), strict=True):
+            if hasattr(part, "corrupt"):
+                changed = part.corrupt(changed, bits, own)
+        return changed
+
+    def _generators(self, generator: np.random.Generator) -> list[np.random.Generator]:
+        seed: Any = generator.bit_generator.seed_seq
+        own = [np.random.SeedSequence(seed.entropy, spawn_key=(FAR + i,)) for i in range(1, len(self.parts))]
+        return [generator, *(np.random.Generator(np.random.PCG64(s)) for s in own)]
+
+
+@cache
+def _part(kind: str, name: str, params: tuple[tuple[str, Any], ...]) -> Any:
+    return registry.make(kind, Spec(name, dict(params)))
+
+
+def condition(kind: str, text: str, folders: Sequence[Path] = ()) -> Condition:
+    """Resolve one component or chain; its files are looked up under `folders`, then among the shipped ones.
+
+    Raises:
+        UserError: for an unknown name or parameter, an infeasible one, or a missing file.
+        Unavailable: where it lacks a package here.
+    """
+    specs, hashed = [], []
+    for part in text.split(JOIN):
+        spec, identity = _resolved(kind, text, part, (*folders, manifest.shipped()))
+        specs.append(spec)
+        hashed.append(identity)
+    made = Condition(kind, text, tuple(specs))
+    try:
+        parts = made.parts
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{kind} {text!r}: {error}") from error
+    if kind in ("protection", "playout") and len(parts) > 1:
+        raise UserError(f"{kind} {text!r}: only channels and acoustics can be chained; give one component.")
+    whole = made.channel() if kind == "channel" else parts[0]
+    files = [str(manifest.file_digest(file)) for part in parts for file in getattr(part, "files", ())]
+    return Condition(
+        kind,
+        text,
+        made.specs,
+        digest(kind, hashed, files),
+        JOIN.join(part.title for part in parts),
+        _point(parts),
+        getattr(whole, "loss", None),
+        getattr(whole, "burst_ratio", None),
+        frozenset().union(*(getattr(part, "speakers", ()) for part in parts)),
+    )
+
+
+def _resolved(kind: str, text: str, part: str, folders: Sequence[Path]) -> tuple[Spec, list[Any]]:
+    """A component with its files found, and what decides it besides the contents of those it opens itself."""
+    spec = registry.parse(part)
+    registry.check_parameters(kind, spec)
+    module, _ = registry.locate(kind, spec.name)
+    params, hashed = dict(spec.params), dict(spec.params)
+    for name in getattr(importlib.import_module(module), "FILES", ()):
+        if params.get(name) is not None:
+            path = manifest.find(str(params[name]), folders, f"{kind} {text!r}: the file")
+            params[name], hashed[name] = str(path), manifest.file_digest(path)
+    return Spec(spec.name, params), [spec.name, hashed, module_fingerprint(module)]
+
+
+def _point(parts: Sequence[Any]) -> Point | None:
+    """Of a chain: where its one part that lies on a curve does, on a curve named after the others too."""
+    points = [(i, part.point) for i, part in enumerate(parts) if getattr(part, "point", None) is not None]
+    if len(points) != 1:
+        return None
+    index, point = points[0]
+    names = [point.curve if i == index else part.title for i, part in enumerate(parts)]
+    found: Point = point._replace(curve=JOIN.join(names))
+    return found
+
+
+# For what is timed, or heard without loss.
+CLEAN = Condition("channel", "clean", (Spec("clean"),), "", "clean", loss=0.0)
+
+
+def scenes(suite: Suite, folders: Sequence[Path]) -> tuple[Scene, ...]:
+    """All scenes of a suite.
+
+    Raises:
+        UserError: as `condition` does.
+        Unavailable: likewise.
+    """
+    kinds = {"acoustics": suite.acoustics, "channel": suite.channels}
+    kinds |= {"protection": suite.protection, "playout": suite.playout}
+    axes = [[condition(kind, text, folders) for text in texts] for kind, texts in kinds.items()]
+    if suite.axes == "crossed":
+        return tuple(Scene(*chosen) for chosen in product(*axes))
+    first = [axis[0] for axis in axes]
+    alone = [Scene(*(c if i == k else f for k, f in enumerate(first))) for i, axis in enumerate(axes) for c in axis]
+    return tuple(dict.fromkeys(alone))
