@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-FINE, WRONG_USE, TOO_LITTLE = 0, 2, 3
+FINE, WORSE, WRONG_USE, TOO_LITTLE = 0, 1, 2, 3
 INTERRUPTED = 130  # as a shell reports SIGINT
 
 
@@ -290,7 +290,7 @@ def _check(options: argparse.Namespace) -> int:
     broken = sum(bool(v.problem) for v in verdicts)
     result = f"{options.spec}: {broken} promises broken" if broken else f"{options.spec} keeps its promises"
     sys.stdout.write(f"{result}\n")
-    return 1 if broken else FINE
+    return WORSE if broken else FINE
 
 
 def _probe(options: argparse.Namespace) -> int:
@@ -302,6 +302,9 @@ def _probe(options: argparse.Namespace) -> int:
     if failed := list(found.failures()):
         sys.stderr.write(f"focalbench: {options.spec} failed in {', '.join(failed)}.\n")
         return TOO_LITTLE
+    if wrong := list(found.disagreements()):
+        sys.stderr.write(f"focalbench: {options.spec} disagrees with what it declares: {'; '.join(wrong)}.\n")
+        return WORSE
     return FINE
 
 

@@ -37,7 +37,9 @@ LINK_VALUES = {
     "redundancy_bps": ValueInfo("bit/s", "lower", "copies, parity, and the packets and headers they need, on the wire"),
     "loss_rate": ValueInfo("share", "lower", "packets that never arrive, of those sent"),
     "late_rate": ValueInfo("share", "lower", "packets that arrive after they are due, of those sent"),
-    "residual_loss": ValueInfo("share", "lower", "frames missing at the decoder, copies and parity considered, of those sent"),
+    "residual_loss": ValueInfo(
+        "share", "lower", "frames missing at the decoder, copies and parity considered, of those sent"
+    ),
     "burst_ms": ValueInfo("ms", "lower", "mean length of a run of missing frames, lost or late"),
     "longest_burst_ms": ValueInfo("ms", "lower", "longest run of missing frames, lost or late"),
     "rfc3611_burst_density": ValueInfo("share", "lower", f"{RFC3611} within bursts, of the packets there"),

@@ -13,7 +13,7 @@ from benchmark.hosts import Encoded
 from benchmark.inputs import Inputs
 from benchmark.link import LINK, LINK_VALUES, Transmission, link_facts, ratio, transmit
 from benchmark.packetise import Stream, packetise
-from benchmark.plan import OWN, Scorer, Trial, Work, facts, harness, strategies
+from benchmark.plan import OWN, Scorer, Trial, Work, facts, strategies
 from benchmark.playout import spans
 from benchmark.scenes import Condition
 from benchmark.store import Store, digest
@@ -228,7 +228,8 @@ class _Room:
         except NotMeasured as error:
             return _unmeasured(WINDOWS, error)
         if inside is None:
-            return _unmeasured(WINDOWS, NotMeasured("not_applicable", "nothing was lost"))
+            text = "no window of 64 ms lies in what was lost" if holes else "nothing was lost"
+            return _unmeasured(WINDOWS, NotMeasured("not_applicable", text))
         worst = Measured("worst_window_mel_distance", inside.worst)
         return [ratio("window_mel_distance", inside.total, inside.frames), worst]
 

@@ -4,7 +4,7 @@ Each is a component, or a chain of them: what acoustics do is done in turn, what
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
@@ -157,7 +157,7 @@ def condition(kind: str, text: str, folders: Sequence[Path] = ()) -> Condition:
     if kind in ("protection", "playout") and len(parts) > 1:
         raise UserError(f"{kind} {text!r}: only channels and acoustics can be chained; give one component.")
     whole = made.channel() if kind == "channel" else parts[0]
-    files = [str(manifest.file_digest(file)) for part in parts for file in getattr(part, "files", ())]
+    files = [_digest(file, file.stat().st_mtime_ns) for part in parts for file in getattr(part, "files", ())]
     return Condition(
         kind,
         text,
@@ -171,17 +171,24 @@ def condition(kind: str, text: str, folders: Sequence[Path] = ()) -> Condition:
     )
 
 
+@cache
+def _digest(file: Path, changed: int) -> str:
+    """SHA-256 of a file, which many conditions may share; `changed` is when it was written, ns."""
+    return manifest.file_digest(file)
+
+
 def _resolved(kind: str, text: str, part: str, folders: Sequence[Path]) -> tuple[Spec, list[Any]]:
     """A component with its files found, and what decides it besides the contents of those it opens itself."""
     spec = registry.parse(part)
     registry.check_parameters(kind, spec)
     module, _ = registry.locate(kind, spec.name)
+    versions: Callable[[], dict[str, str]] = getattr(importlib.import_module(module), "versions", dict)
     params, hashed = dict(spec.params), dict(spec.params)
     for name in getattr(importlib.import_module(module), "FILES", ()):
         if params.get(name) is not None:
             path = manifest.find(str(params[name]), folders, f"{kind} {text!r}: the file")
             params[name], hashed[name] = str(path), manifest.file_digest(path)
-    return Spec(spec.name, params), [spec.name, hashed, module_fingerprint(module)]
+    return Spec(spec.name, params), [spec.name, hashed, module_fingerprint(module), versions()]
 
 
 def _point(parts: Sequence[Any]) -> Point | None:

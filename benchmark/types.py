@@ -215,7 +215,8 @@ class Fate(NamedTuple):
 class Channel(Protocol):
     """The network: a function of *send time*, so every codec meets the same weather.
 
-    `loss` and `burst_ratio` are what was asked, for curves; None where it is not a point on one. Optional:
+    `loss` and `burst_ratio` are what was asked, for curves of losses; None where it is no point on one. Optional:
+    ``point`` for other curves (see `Point`), ``files`` as `Acoustics` has them, and
     ``corrupt(payloads, bits, generator) -> list[bytes]`` for what arrives, but not as it was sent.
     """
 

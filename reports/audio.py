@@ -19,6 +19,7 @@ import numpy.typing as npt
 from benchmark.types import Floats, Signal, UserError
 from reports.conditions import PLACE
 from reports.summary import AXES, Run, decimals, number, pretty
+from reports.words import amid
 
 COLUMNS, ROWS = 600, 160  # pixels
 WINDOW = 50  # windows a second: 20 ms, 50 Hz
@@ -181,7 +182,7 @@ def _condition(run: Run, entry: Mapping[str, Any]) -> str:
     """The title of an example's condition; indices of older versions know the channel alone."""
     known = [c for c in run.conditions if all(getattr(c, axis).text == entry.get(axis, "") for axis in PLACE)]
     known += [c for c in run.conditions if c.channel.text == entry["channel"]]
-    return known[0].title if known else str(entry["channel"])
+    return amid(known[0].title) if known else str(entry["channel"])
 
 
 def _values(clean: Mapping[str, float | None], degraded: Mapping[str, float | None]) -> Iterable[tuple[str, str, str]]:

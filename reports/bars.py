@@ -15,6 +15,7 @@ GOOD, BEARABLE = 150.0, 400.0  # ms, one way: ITU-T G.114
 LINE, BAR, GAP = 16, 11, 9  # user units: a line of text, a bar, between codecs
 EDGE = 6  # margin left and right
 HATCH = "/////"
+BEHIND = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}  # text that lines would go through
 
 
 class Claim(NamedTuple):
@@ -131,7 +132,7 @@ def ways(title: str, found: Sequence[Way], longest: float, parts: Sequence[str])
 def _way(axes: "Axes", way: Way, top: float) -> None:
     total, y = sum(way.parts), top + LINE + BAR / 2
     idd = "" if way.impairment is None else f", Idd {number(way.impairment, 1)}"
-    _text(axes, short(way.codec, 30), 0, top + LINE / 2, weight="bold")
+    _text(axes, short(way.codec, 30), 0, top + LINE / 2, weight="bold", bbox=BEHIND)
     _at_right(axes, f"{number(total, 0)} ms{idd}", top + LINE / 2)
     left = 0.0
     for index, value in enumerate(way.parts):
@@ -148,8 +149,7 @@ def _text(axes: "Axes", text: str, x: float, y: float, **style: Any) -> None:
 
 def _at_right(axes: "Axes", text: str, y: float, **style: Any) -> None:
     """Flush with the right edge, on paper, as lines of the grid go through there."""
-    paper = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}
-    _text(axes, text, 1, y, xycoords=("axes fraction", "data"), ha="right", bbox=paper, **style)
+    _text(axes, text, 1, y, xycoords=("axes fraction", "data"), ha="right", bbox=BEHIND, **style)
 
 
 def reach(found: Sequence[Way]) -> float:

@@ -10,6 +10,7 @@ from reports.drawing import (
     LEFT,
     LETTER,
     PAPER,
+    ROOM,
     SHAPES,
     SOFT,
     TOGETHER,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ROW = 13  # user units of a line of names above the plot
-BEYOND = 0.16  # of the span of x: how far from the curve speech as it is lies
+BEYOND = 0.22  # of the span of x: how far from the curve speech as it is lies
 DECADES = 50  # x that span more than this factor are drawn on a logarithmic axis
 ALIKE = 0.015  # of the axis: lines closer than that cannot be told apart, and are drawn as one
 
@@ -54,7 +55,7 @@ def quality(run: Run, metric: str, curve: Curve, look: Mapping[str, Look]) -> st
     margin = min(140.0, 26 + LETTER * max(len(short(codec)) for codec in lines))
     with panel(f"curve {metric} {curve}", LEFT, margin, top=_head(curve)) as (figure, axes):
         quality_axis(axes, run, metric)
-        edge = _x_axis(axes, curve, right)
+        edge = _x_axis(axes, curve, lines.values(), right)
         _name_singles(axes, curve, list(lines.values()))
         for codec, line in lines.items():
             _draw_line(axes, look[codec], line, edge)
@@ -73,7 +74,7 @@ def share(run: Run, name: str, title: str, curve: Curve, look: Mapping[str, Look
     looked = {_names(codecs, lines): look[codecs[0]] if len(codecs) == 1 else TOGETHER for codecs in together}
     margin = min(140.0, 26 + LETTER * max(len(short(label)) for label in named))
     with panel(f"share {name} {curve}", LEFT, margin, top=_head(curve)) as (figure, axes):
-        axes.set_ylim(0, max(_highest(lines.values()) * 1.08, 1.0))
+        axes.set_ylim(0, min(max(_highest(lines.values()) * (1 + ROOM), 1.0), 102.0))
         axes.grid(axis="y", linewidth=1)
         axes.locator_params(axis="y", nbins=6)
         axes.annotate(
@@ -83,7 +84,7 @@ def share(run: Run, name: str, title: str, curve: Curve, look: Mapping[str, Look
             xytext=(0, -12),
             textcoords="offset points",
         )
-        _x_axis(axes, curve, right=False)
+        _x_axis(axes, curve, lines.values(), right=False)
         _name_singles(axes, curve, [lines[first] for first in named.values()])
         for label, first in named.items():
             _draw_line(axes, looked[label], lines[first], None)
@@ -134,7 +135,7 @@ def _names(codecs: Sequence[str], lines: Mapping[str, Line]) -> str:
 
 
 def _highest(lines: Iterable[Line]) -> float:
-    return max(e.high or e.value or 0.0 for line in lines for _, e in [*line.points, *line.singles])
+    return max(e.value or 0.0 for line in lines for _, e in [*line.points, *line.singles])
 
 
 def _improves(run: Run, curve: Curve) -> bool:
@@ -148,16 +149,17 @@ def _improves(run: Run, curve: Curve) -> bool:
     return gain >= 0
 
 
-def _x_axis(axes: "Axes", curve: Curve, right: bool) -> float | None:
-    """Ticks where the conditions are; returns the x of speech as it is, beyond the better end."""
+def _x_axis(axes: "Axes", curve: Curve, lines: Iterable[Line], right: bool) -> float | None:
+    """Ticks where the conditions are, and room for single points; returns the x of speech as it is."""
     xs = sorted({x for x, _ in curve.points})
     if logarithmic := xs[0] > 0 and xs[-1] / xs[0] > DECADES:
         axes.set_xscale("log")
     scaled = [math.log10(x) for x in xs] if logarithmic else xs
-    span = scaled[-1] - scaled[0]
+    span = scaled[-1] - scaled[0] or 1.0  # of a single condition
     edge = None if curve.clean is None else scaled[-1] + BEYOND * span if right else scaled[0] - BEYOND * span
     places = [*scaled, *([] if edge is None else [edge])]
-    limits = [min(places) - 0.03 * span, max(places) + 0.03 * span]
+    reached = [*places, *(x for line in lines for x, _ in line.singles)]
+    limits = [min(reached) - 0.03 * span, max(reached) + 0.03 * span]
     labels = [*spaced(scaled, xs), *([] if edge is None else ["clean"])]
     if logarithmic:
         places, limits = [10**x for x in places], [10**x for x in limits]
@@ -202,15 +204,14 @@ def _head(curve: Curve) -> float:
 
 
 def _name_singles(axes: "Axes", curve: Curve, lines: Sequence[Line]) -> None:
-    """The name of each adaptive buffer above the plot, once for all codecs, and a thin line down to its points."""
+    """The name of each adaptive buffer above the plot, once for all codecs, and thin lines down to its points."""
     for index, condition in reversed(list(enumerate(curve.singles))):  # lower names lie over the lines of higher ones
         at = [line.singles[index] for line in lines if len(line.singles) == len(curve.singles)]
-        if at:
-            x, low = sum(x for x, _ in at) / len(at), min(e.value or 0.0 for _, e in at)
+        for number, (x, estimate) in enumerate(at):
             axes.annotate(
-                short(condition.playout.title, 24),
-                (x, low),
-                xytext=(x, 1 + (3 + ROW * index) / axes.bbox.height),
+                short(condition.playout.title, 24) if number == len(at) - 1 else "",
+                (x, estimate.value or 0.0),
+                xytext=(sum(x for x, _ in at) / len(at), 1 + (3 + ROW * index) / axes.bbox.height),
                 textcoords=("data", "axes fraction"),
                 ha="center",
                 fontsize=10,
@@ -221,7 +222,7 @@ def _name_singles(axes: "Axes", curve: Curve, lines: Sequence[Line]) -> None:
                     "color": SOFT,
                     "linewidth": 0.8,
                     "shrinkA": 0,
-                    "shrinkB": 0,
+                    "shrinkB": 5,
                     "linestyle": ":",
                 },
             )

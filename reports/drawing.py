@@ -38,6 +38,7 @@ LEFT = 40  # margin for the numbers of the y axis
 LETTER = 5.7  # mean width of a letter at 11 units
 GREYS = "#6e757c", "#9aa2aa"  # of what was never coded, on light and on dark paper
 HUES = (250, 50, 160, 350, 300, 105, 205)  # degrees: blue, orange, green, pink, violet, olive, teal
+ROOM = 0.25  # of the span of values: how far intervals may reach beyond; wider ones, of few speakers, are cut
 KBPS = 1e-3  # of a bit per second
 SHAPES = {  # polygons in a unit square, y up; the page's legend draws the same ones
     "circle": tuple((math.cos(a * math.pi / 12), math.sin(a * math.pi / 12)) for a in range(24)),
@@ -197,7 +198,7 @@ def _themed(text: str, label: str) -> str:
 
 
 def quality_range(run: Run, metric: str) -> tuple[float, float]:
-    """The y range that plots of a metric share, whatever it is against: values, and 0.6 of their span for intervals."""
+    """The y range that plots of a metric share, whatever it is against: its values, and some room for intervals."""
     alike = run.versions(metric)
     estimates = [cell.estimate for key, cell in run.cells.items() if key[2] in alike]
     values = [e.value for e in estimates if e.value is not None]
@@ -205,8 +206,8 @@ def quality_range(run: Run, metric: str) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = min(values), max(values)
     span = (high - low) or max(abs(high) * 0.2, 0.1)
-    bottom = max(low - 0.6 * span, min(low, *(e.low for e in estimates if e.low is not None), low))
-    top = min(high + 0.6 * span, max(high, *(e.high for e in estimates if e.high is not None), high))
+    bottom = max(low - ROOM * span, min(low, *(e.low for e in estimates if e.low is not None), low))
+    top = min(high + ROOM * span, max(high, *(e.high for e in estimates if e.high is not None), high))
     return bottom - 0.05 * span, top + 0.05 * span
 
 
@@ -266,7 +267,7 @@ def spaced(places: Sequence[float], values: Sequence[float]) -> list[str]:
     labels, last = [], -float("inf")
     for place, value in zip(places, values, strict=True):
         fits = place - last >= 0.045 * (places[-1] - places[0])
-        labels.append(f"{value:.3g}" if fits else "")
+        labels.append(f"{value:.3g}".replace("-", "−") if fits else "")
         last = place if fits else last
     return labels
 

@@ -41,7 +41,8 @@ FACTS = (
     Fact(
         "window_mel_distance",
         "Near losses, dB",
-        "mel distance to clean speech from the start of each hole to 100 ms behind its end; 0 is equal",
+        "mel distance to clean speech from the start of each hole to 100 ms behind its end, 0 being equal; what the "
+        "codec does to speech without any loss is in it",
     ),
     Fact("worst_window_mel_distance", "Worst hole, dB", "the same at the worst hole of each file, mean over files"),
     Fact("longest_burst_ms", "Longest burst, ms", "longest run of missing frames of each file, mean over files"),
@@ -197,11 +198,10 @@ def _measured(
 
 
 def _parts(rows: Any) -> Any:
-    """Numerators and denominators, those of a plain value being itself and one; nothing where there is no value."""
+    """Numerators, none where there is no value, and denominators; those of a plain value are itself and one."""
     split = rows["numerator"].notna() & rows["denominator"].notna()
-    fine = rows["status"].eq("ok") & rows["value"].notna()
-    above = rows["numerator"].where(split, rows["value"]).where(fine)
-    return rows.assign(above=above, below=rows["denominator"].where(split, 1.0).where(fine))
+    above = rows["numerator"].where(split, rows["value"]).where(rows["status"] == "ok")
+    return rows.assign(above=above, below=rows["denominator"].where(split, 1.0))
 
 
 def _by_utterance(rows: Any) -> Any:

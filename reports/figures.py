@@ -65,7 +65,8 @@ def _names(run: Run, spots: Sequence[tuple[str, float, Any]]) -> dict[str, str]:
     names = {}
     for first, *others in together.values():
         columns = zip(first.split(" · "), *(other.split(" · ") for other in others), strict=False)
-        names[first] = " · ".join(part for part, *rest in columns if all(other == part for other in rest))
+        common = " · ".join(part for part, *rest in columns if all(other == part for other in rest))
+        names[first] = f"{first} +{len(others)}" if others and common in run.codecs else common
     return names
 
 

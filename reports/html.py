@@ -63,16 +63,17 @@ def render(run: Path) -> str:
 def _context(run: Run) -> dict[str, Any]:
     look = looks(run)
     scored = scores(run, look)
-    sections = {"latency": latency.section(run, look), "buffers": buffers.section(run, look)}
+    delays = latency.section(run, look)
     return {
         **_head(run),
         "sentences": list(sentences(run, next(iter(run.scores), None))),
-        "glance": glance(run, scored[0].plots) if scored else [],
+        "glance": [*(glance(run, scored[0].plots) if scored else []), *latency.glance(delays)],
         "few": FEW,
         "looks": look,
         "scores": scored,
         "dropout": dropout.section(run, look),
-        **sections,
+        "latency": delays,
+        "buffers": buffers.section(run, look),
         "groups": audio.groups(run),
         "codecs": [facts.codec_facts(run, codec) for codec in run.codecs],
         "network": facts.network(run),

@@ -54,6 +54,13 @@ def section(run: Run, look: Mapping[str, Look]) -> dict[str, Any] | None:
     }
 
 
+def glance(section: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """What to see first of it, in a run that has examined its codecs."""
+    if section is None or section["claims"] is None:
+        return []
+    return [("Latency, declared (hatched) and measured", section["claims"])]
+
+
 def _markup(svg: str | None) -> Any:
     from markupsafe import Markup
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from benchmark.types import Point
 from reports import curves, figures
 from reports.anchor import differences
 from reports.conditions import Condition, Curve, burst_title, capital, loss_curves, placed_curves, playout_curves
@@ -86,13 +87,17 @@ def _headings(c: Condition, rest: str) -> tuple[str, str]:
         point, behind = c.acoustics.point, "" if c.lossless else f" · {c.channel.title}"
         if point is None:
             return f"Other acoustics{behind}", capital(c.acoustics.title)
-        return capital(point.curve) + behind, f"{point.x:g} {point.unit}"
+        return capital(point.curve) + behind, _x(point)
     if c.clean:
         return "", c.title
     if c.swept:
         return burst_title(c.burst_ratio), f"{100 * (c.loss or 0):g} %"
     point = c.channel.point
-    return (rest, c.title) if point is None else (capital(point.curve), f"{point.x:g} {point.unit}")
+    return (rest, c.title) if point is None else (capital(point.curve), _x(point))
+
+
+def _x(point: Point) -> str:
+    return f"{point.x:g}".replace("-", "−") + f" {point.unit}"
 
 
 def _table(run: Run, metric: str) -> Table:
@@ -137,10 +142,10 @@ def _delta_table(run: Run, metric: str) -> Table | None:
 
 
 def _signed(field: Field) -> Field:
-    positive = isinstance(field.order, float) and field.order > 0
-    return Field(
-        "+" + field.text if positive else field.text, field.order, field.interval, field.coverage, field.partial
-    )
+    """With a plus where it prints as more than nothing."""
+    positive = isinstance(field.order, float) and field.order > 0 and bool(field.text.strip("0."))
+    text = "+" + field.text if positive else field.text
+    return Field(text, field.order, field.interval, field.coverage, field.partial)
 
 
 def _costs(run: Run, codec: str) -> list[Field]:
@@ -182,11 +187,11 @@ def _field(cell: Cell, digits: int, shade: Callable[[float], float]) -> Field:
 
 
 def glance(run: Run, plots: Sequence[tuple[str, "Markup"]]) -> list[tuple[str, "Markup"]]:
-    """The pair of plots to see first: quality over bitrate without loss, and what the conditions do to it."""
+    """The plots to see first: quality over bitrate without loss, and what the conditions do to it, if they do."""
     shown = headline(run)
     rate = [p for p in plots if "on the wire" in p[0]] or [p for p in plots if "bitrate" in p[0]]
     wanted = burst_title(shown.burst_ratio) if shown and shown.swept else None
-    loss = [p for p in plots if p[0] == wanted] or [p for p in plots if p not in rate and "bitrate" not in p[0]]
+    loss = [p for p in plots if p[0] == wanted] or [p for p in plots if p not in rate and "bitrate" not in p[0].lower()]
     return [*rate[:1], *loss[:1]]
 
 
@@ -200,7 +205,8 @@ def _plots(run: Run, versions: Sequence[str], look: Mapping[str, Look]) -> tuple
         where = untouched(run) if at.clean else f"at {amid(at.title)}"
         made.append((f"Bitrate on the wire, {where}", figures.rate_quality(run, metric, "wire_bps", at, look)))
         made.append((f"Net bitrate, {where}", figures.rate_quality(run, metric, "net_bps", at, look)))
-    plain = [*_worth(loss_curves(known)), *placed_curves(known, "channel"), *playout_curves(known)]
+    buffers = [curve for curve in playout_curves(known) if not curve.points[0][1].lossless]  # else there is no need
+    plain = [*_worth(loss_curves(known)), *placed_curves(known, "channel"), *buffers]
     both = placed_curves(known, "acoustics")
     drawn = [(curve.title, metric, curve) for curve in plain]
     against = {version: f", {_against(version)}" if len(versions) > 1 else "" for version in versions}

@@ -92,6 +92,7 @@ def sentences(run: Run, metric: str | None) -> Iterator[str]:
         yield from _clean_sentence(run, metric)
         yield from _loss_sentence(run, metric)
     yield from _late_sentence(run)
+    yield from _latency_sentence(run)
     yield from _header_sentence(run)
     yield from _fec_sentence(run)
     yield from _coverage_sentence(run)
@@ -166,6 +167,14 @@ def _late(run: Run, condition: Condition) -> list[float]:
     return [value for value in values if value is not None]
 
 
+def _latency_sentence(run: Run) -> Iterator[str]:
+    """How long each codec alone keeps a listener waiting, the fastest first."""
+    found = [(v, codec) for (codec, name), v in run.probes.items() if name == "availability_ms"]
+    if found:
+        told = [f"{codec} {milliseconds(value)}" for value, codec in sorted(found)]
+        yield f"Alone, with no time for network and computing, codecs keep a listener waiting: {', '.join(told)}."
+
+
 def _header_sentence(run: Run) -> Iterator[str]:
     pairs = {c: (run.overall(c, "net_bps"), run.overall(c, "wire_bps")) for c in run.codecs}
     ratios = {c: (w.estimate.value or 0) / n.estimate.value for c, (n, w) in pairs.items() if n.estimate.value}
@@ -177,7 +186,7 @@ def _header_sentence(run: Run) -> Iterator[str]:
 
 
 def _fec_sentence(run: Run) -> Iterator[str]:
-    shares = {c: run.overall(c, "fec_share").estimate.value for c in run.codecs}
+    shares = {run.origin(c): run.overall(c, "fec_share").estimate.value for c in run.codecs}
     told = [f"{codec} in {percent(share, 0)}" for codec, share in shares.items() if share is not None]
     if told:
         yield "Frames that carry in-band FEC: " + ", ".join(told) + "."

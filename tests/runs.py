@@ -337,7 +337,7 @@ def make_noise_run(folder: Path, ratios: Sequence[float] = (20, 15, 10, 5, 0)) -
     rooms = [_room("clean", "clean", None)]
     for kind in ("white", "babble"):
         rooms += [
-            _room(f"noise:kind={kind},snr={snr:g}", f"{kind} noise, SNR {snr:g} dB", (f"{kind} noise", "dB SNR", snr))
+            _room(f"noise:kind={kind},snr={snr:g}", f"{kind} noise, {snr:g} dB SNR", (f"{kind} noise", "dB SNR", snr))
             for snr in ratios
         ]
     rows = [row for codec in FEW for room in rooms for place in _people() for row in _noisy(codec, room, *place)]

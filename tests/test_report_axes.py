@@ -21,7 +21,7 @@ from reports.bars import Claim, Way
 from reports.conditions import placed_curves, playout_curves
 from reports.drawing import looks
 from reports.html import render
-from reports.scores import columns
+from reports.scores import Field, _signed, columns
 from reports.summary import Run, load
 from tests import runs
 
@@ -104,7 +104,7 @@ def test_conditions_and_columns_have_names_of_their_own(loaded: dict[str, Run], 
 
 
 def test_titles_name_what_varies_and_nothing_else(loaded: dict[str, Run]) -> None:
-    assert [c.title for c in loaded["noise"].conditions][:2] == ["Clean", "White noise, SNR 20 dB"]
+    assert [c.title for c in loaded["noise"].conditions][:2] == ["Clean", "White noise, 20 dB SNR"]
     assert loaded["jitter"].conditions[0].title == "Gamma delays, mean 25 ms · 20 ms buffer"
     assert [c.title for c in loaded["latency"].conditions] == ["Clean", "90 ms away"]
 
@@ -118,8 +118,8 @@ def test_a_chain_of_room_and_network_names_both(tmp_path: Path) -> None:
     change(tmp_path, conditions=[channels[0], channels[1] | {"loss": 0.05, "burst_ratio": 1.0}])
     run = load(tmp_path)
     titles = [c.title for c in run.conditions]
-    assert titles[:3] == ["Clean", "White noise, SNR 10 dB", "White noise, SNR 0 dB"]
-    assert titles[5:7] == ["5 % loss", "5 % loss · white noise, SNR 10 dB"]
+    assert titles[:3] == ["Clean", "White noise, 10 dB SNR", "White noise, 0 dB SNR"]
+    assert titles[5:7] == ["5 % loss", "5 % loss · white noise, 10 dB SNR"]
     found = {curve.title for curve in placed_curves(run.conditions, "acoustics")}
     assert found == {"White noise", "Babble noise", "White noise · 5 % loss", "Babble noise · 5 % loss"}
     alone, lossy = (run.cell("uncoded", f"{c} · {WHITE}", "stoi") for c in ("clean", "gilbert:loss=0.05"))
@@ -168,13 +168,18 @@ def test_ratios_with_other_denominators_have_no_difference(tmp_path: Path) -> No
     assert not differences(load(tmp_path), "stoi")
 
 
+def test_no_gain_has_no_sign() -> None:
+    signed = [_signed(Field(text, value)).text for text, value in (("0.00", 0.004), ("0.01", 0.01), ("−0.02", -0.02))]
+    assert signed == ["0.00", "+0.01", "−0.02"]
+
+
 def test_the_anchor_is_no_codec(loaded: dict[str, Run], pages: dict[str, str]) -> None:
     assert "uncoded" not in loaded["noise"].codecs
     assert loaded["noise"].series[-1] == "uncoded"
     text = text_of(pages["noise"])
     assert "3 codecs 11 conditions" in text
     assert "uncoded keeps" not in text
-    assert re.search(r"With white noise, SNR 10 dB, opus-24k keeps .* Uncoded, it would be 2\.\d\d \[", text)
+    assert re.search(r"With white noise, 10 dB SNR, opus-24k keeps .* Uncoded, it would be 2\.\d\d \[", text)
     assert "Of 2,520 scores asked for, all were measured." in text  # 3 codecs × 20 × (11 × 2 + 10 × 2)
     assert "PESQ-WB: what coding changes" in text
 
@@ -280,7 +285,7 @@ def test_the_network_table_has_bursts_and_waits(pages: dict[str, str]) -> None:
 
 
 def test_the_acoustics_table_has_what_was_mixed(pages: dict[str, str]) -> None:
-    assert f"White noise, SNR 10 dB 10.0 dB −1.5 dB {WHITE}" in text_of(pages["noise"])
+    assert f"White noise, 10 dB SNR 10.0 dB −1.5 dB {WHITE}" in text_of(pages["noise"])
     assert 'id="acoustics"' not in pages["jitter"]
 
 

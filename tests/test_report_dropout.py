@@ -133,10 +133,14 @@ def test_lower_is_better_by_its_side(run: Run) -> None:
 
 
 def test_every_score_has_a_part_and_the_rest_of_the_selector_a_word(tmp_path: Path) -> None:
-    loaded = planted(tmp_path, with_facts, scores=("stoi",))
+    def safer(rows: pd.DataFrame) -> pd.DataFrame:
+        return with_facts(pd.concat([rows, rows.assign(protection="redundancy:copies=1")], ignore_index=True))
+
+    loaded = planted(tmp_path, safer, scores=("stoi",))
     found = fresh(loaded)
+    assert len(found.parts["m0"].tables[0].rows) == 2 * len(CURVES)
     assert [*found.parts, *found.others] == [f"m{i}" for i in range(len(loaded.shown))]
-    assert [loaded.shown[int(identity[1:])] for identity in found.others] == ["recovery_ms"]
+    assert [loaded.shown[int(identity[1:])] for identity in found.others] == ["residual_loss", "recovery_ms"]
     page = rendered(loaded, found)
     assert re.findall(r'data-metric="(m\d)"', page) == [*found.parts, *found.others]
     assert "Dropout is told of scores; choose one above." in page
@@ -197,7 +201,8 @@ def test_two_loss_levels_are_enough(tmp_path: Path) -> None:
 
 
 def failed(rows: pd.DataFrame, which: "pd.Series[bool]") -> pd.DataFrame:
-    rows.loc[which & (rows["name"] == "pesq_wb"), ["value", "status", "reason"]] = [None, "metric_failed", "died"]
+    ours = which & (rows["name"] == "pesq_wb")  # whatever a value may be, without the status ok it is none
+    rows.loc[ours, ["value", "status", "reason"]] = [9.0, "metric_failed", "died"]
     return rows
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.types import UserError
 from reports.table import render
-from tests.runs import conditions, make_run
+from tests.runs import conditions, make_jitter_run, make_noise_run, make_run
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +101,41 @@ def test_wrong_use_is_one_clear_line(run: Path, arguments: dict[str, str], messa
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No results at"):
         render(tmp_path, "csv")
+
+
+# --- Noise and buffers ---
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_noise_run(tmp_path_factory.mktemp("noise"), ratios=(10, 0))
+
+
+def test_tables_against_the_input_stand_apart_and_leave_out_what_was_never_asked(noise: Path) -> None:
+    clean, faithful, *_ = render(noise, "markdown").split("\n**")
+    assert clean.startswith("**PESQ-WB against clean speech (MOS-LQO, higher is better)**")
+    assert "| codec | Clean | White noise, 10 dB SNR | White noise, 0 dB SNR | Babble noise, 10 dB SNR |" in clean
+    assert "| uncoded | – |" in clean, "it was never asked there, and that changes nothing of the note"
+    assert "20 valid of 20 asked in every cell" in clean
+    assert faithful.startswith("PESQ-WB against the input")
+    assert "Clean" not in faithful
+    assert "uncoded" not in faithful
+
+
+def test_csv_says_what_each_line_was_measured_on(noise: Path) -> None:
+    lines = list(csv.DictReader(io.StringIO(render(noise, "csv", ["stoi", "stoi · input"]))))
+    assert len(lines) == (3 * 5 + 4) + 3 * 4, (
+        "codecs everywhere, uncoded but for clean speech; input where there is noise"
+    )
+    columns = ("condition", "channel", "acoustics", "playout", "name", "reference")
+    places = {tuple(line[c] for c in columns) for line in lines}
+    room = "noise:kind=white,snr=0"
+    assert (f"clean · {room}", "clean", room, "fixed:buffer_ms=60", "stoi", "input") in places
+    assert ("clean", "clean", "clean", "fixed:buffer_ms=60", "stoi", "clean") in places
+
+
+def test_buffers_are_named_where_there_are_several(tmp_path: Path) -> None:
+    text = render(make_jitter_run(tmp_path), "markdown", ["pesq_wb"], rows="condition", cols="codec")
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == len(set(rows)) == 21
+    assert rows[0] == "Gamma delays, mean 25 ms · 20 ms buffer"

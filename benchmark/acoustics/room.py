@@ -6,6 +6,7 @@ All walls absorb alike, by Sabine's formula turned round. It is an approximation
 import importlib.util
 import math
 from functools import lru_cache
+from importlib.metadata import version
 
 import numpy as np
 
@@ -87,6 +88,11 @@ class Room:
         response, direct = _response(self.size, self.distance, self.absorption, self.order, rate)
         wet = reverberant(heard, response, direct, rate)
         return wet._replace(facts={**wet.facts, "rt60_s": decay_time(response[direct:], rate)})
+
+
+def versions() -> dict[str, str]:
+    """What decides the digits of a response besides this code."""
+    return {name: version(name) for name in ("pyroomacoustics",) if importlib.util.find_spec(name)}
 
 
 def _sides(size: str) -> tuple[float, float, float]:

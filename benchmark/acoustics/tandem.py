@@ -42,7 +42,8 @@ class Tandem:
     @property
     def title(self) -> str:
         """What the report calls this condition."""
-        return f"generation {self.generations}" if self.codec == SELF else f"{self.generations - 1} × {self.spec} before"
+        before = f"{self.generations - 1} × {self.spec} before"
+        return f"generation {self.generations}" if self.codec == SELF else before
 
     @property
     def point(self) -> Point:

@@ -95,10 +95,9 @@ def _content_delay(found: ContentDelay) -> Iterator[str]:
 
 
 def _availability(found: Availability) -> Iterator[str]:
-    delay = "the declared delay" if found.delay_is == "declared" else "content delay"
-    what = (
-        f"from speech to output: {found.waiting_ms:.4g} ms until it is there, {found.content_delay_ms:.4g} ms {delay}"
-    )
+    waiting, delay = f"{found.waiting_ms:.4g} ms until it is there", f"{found.content_delay_ms:.4g} ms"
+    kind = "declared delay" if found.delay_is == "declared" else "content delay"
+    what = f"from speech to output: {waiting}, and {delay} {kind}"
     yield _row("availability", " " * 14, f"{found.availability_ms:>6.4g} ms", what)
 
 
