@@ -111,9 +111,8 @@ class Bench:
         """End the children, for good: a work still under way in another thread fails, and starts no new ones."""
         self._closed = True
         self._metrics.close()
-        for codec in self._codecs.values():
+        for codec in list(self._codecs.values()):  # a list: the other thread goes on until it meets `_closed`
             codec.close()
-        self._codecs = {}
 
 
 def guarded(call: Callable[[], list[Measured]], names: Sequence[str]) -> list[Measured]:

@@ -38,7 +38,7 @@ LINK_VALUES = {
     "loss_rate": ValueInfo("share", "lower", "packets that never arrive, of those sent"),
     "late_rate": ValueInfo("share", "lower", "packets that arrive after they are due, of those sent"),
     "residual_loss": ValueInfo(
-        "share", "lower", "frames missing at the decoder, copies and parity considered, of those sent"
+        "share", "lower", "frames missing at the decoder, for all copies and parity, of those sent"
     ),
     "burst_ms": ValueInfo("ms", "lower", "mean length of a run of missing frames, lost or late"),
     "longest_burst_ms": ValueInfo("ms", "lower", "longest run of missing frames, lost or late"),

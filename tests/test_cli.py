@@ -250,7 +250,7 @@ def test_fine(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr()
     assert said.err == ""
     assert said.out.splitlines() == [
-        "11 rows in out/results.parquet (2 scores computed, 0 from the store)",
+        "19 rows in out/results.parquet (2 scores computed, 0 from the store)",
         "report: out/report.html",
     ]
     assert set(table.read(Path("out"))["codec"]) == {"mulaw"}
@@ -269,7 +269,7 @@ def test_strict(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("--codec", "mulaw", "--data", "data", "--limit", "2")
     assert run(*arguments) == 0
     assert run(*arguments, "--strict") == 3
-    assert "focalbench: --strict: 2 input_failed of 13 rows." in capsys.readouterr().err
+    assert "focalbench: --strict: 2 input_failed of 21 rows." in capsys.readouterr().err
 
 
 def test_a_transparent_codec_is_measured_where_a_value_exists() -> None:

@@ -14,6 +14,9 @@ from benchmark import registry
 from benchmark.channels.gilbert import Gilbert
 from benchmark.types import Spec, UserError
 
+CHANNELS = ["bellcore", "bernoulli", "bit_errors", "clean", "delay", "eid"]
+CHANNELS += ["gamma", "gaussian", "gilbert", "holes", "markov", "spikes", "trace"]
+
 
 def forget():
     registry.names.cache_clear()
@@ -109,7 +112,7 @@ def test_a_spec_written_is_read_back(name, given_params):
 
 def test_our_components_are_found_by_the_names_of_their_files():
     assert {"opus", "pcm", "codec2"} <= set(registry.names("codec"))
-    assert registry.names("channel") == ["bernoulli", "clean", "gilbert", "trace"]
+    assert registry.names("channel") == CHANNELS
     assert {"pesq", "stoi"} <= set(registry.names("metric"))
     assert registry.locate("codec", "opus") == ("baselines.opus", "make")
     assert registry.make("channel", registry.parse("gilbert:loss=0.1")) == Gilbert(0.1)
@@ -142,7 +145,7 @@ def test_a_component_elsewhere_is_made_by_module_and_attribute(place):
     ("kind", "text", "message"),
     [
         ("codec", "opsu", "No codec called 'opsu'. Did you mean 'opus'?"),
-        ("channel", "zzz", "No channel called 'zzz'. Known: bernoulli, clean, gilbert, trace."),
+        ("channel", "zzz", "No channel called 'zzz'. Known: " + ", ".join(CHANNELS) + "."),
         ("channel", "_checks", "No channel called '_checks'"),
         ("channel", "gilbert:los=0.1", "channel 'gilbert' has no parameter 'los'. Did you mean 'loss'?"),
         ("channel", "gilbert", "channel 'gilbert' needs the parameter 'loss': gilbert:loss=..."),

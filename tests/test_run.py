@@ -33,7 +33,10 @@ from tests.signals import speech_like
 from tests.test_child import alive, until
 
 LINK = {"net_bps", "payload_bps", "wire_bps", "redundancy_bps", "loss_rate", "late_rate", "residual_loss"}
-LINK |= {"burst_ms", "delay_ms", "latency_ms"}
+LINK |= {"burst_ms", "longest_burst_ms", "delay_ms", "latency_ms", "mouth_to_ear_ms", "delay_impairment"}
+LINK |= {"capture_ms", "codec_ms", "packet_ms", "playout_ms", "network_ms"}
+LOSSY = {f"rfc3611_{what}" for what in ("burst_density", "gap_density", "burst_ms", "gap_ms")}
+LOSSY |= {"window_mel_distance", "worst_window_mel_distance"}
 CHANNELS = ["clean", "bernoulli:loss=0.2"]
 HERE = "tests.misbehaving:"
 
@@ -63,10 +66,12 @@ def test_every_asked_value_has_exactly_one_row(once: Path) -> None:
     results = table.read(once)
     places = results.groupby(["codec", "channel", "utterance"])["name"].apply(sorted)
     assert len(places) == 2 * 2 * 3
-    assert all(names == sorted({"si_sdr", "mel_distance"} | LINK) for names in places)
+    for (_, channel, _), names in places.items():
+        assert names == sorted({"si_sdr", "mel_distance"} | LINK | (LOSSY if channel != "clean" else set()))
     assert set(results["status"]) == {"ok", "not_applicable"}
     odd = results[results["status"] != "ok"]
-    assert set(odd["name"]) == {"si_sdr", "burst_ms"}, "PCM is transparent; nothing is lost when clean"
+    assert set(odd["name"]) - LOSSY == {"si_sdr", "burst_ms", "longest_burst_ms"}, "PCM is transparent, clean is clean"
+    assert set(odd[odd["name"].isin(LOSSY)]["name"]) <= {"rfc3611_gap_density", "rfc3611_gap_ms"}, "one burst is all"
     assert odd["value"].isna().all()
     assert (odd["reason"] != "").all()
     assert (results[results["status"] == "ok"]["reason"] == "").all()
@@ -102,7 +107,7 @@ def test_two_workers_give_the_same(once: Path, tmp_path: Path) -> None:
 def test_a_second_run_computes_nothing_and_leaves_the_report(again: Path) -> None:
     before = {k: v for k, v in stamps(again).items() if k != "run.json"}  # which says that nothing was computed
     _, record = make_run(main_suite(), again, workers=2)
-    assert (record["effort"]["computed"], record["effort"]["cached"]) == (0, 2 * 3 * 2 * 3)
+    assert (record["effort"]["computed"], record["effort"]["cached"]) == (0, 2 * 3 * (2 * 3 + 1))
     assert record["effort"]["codec_seconds"] == record["effort"]["metric_seconds"] == 0
     assert {k: v for k, v in stamps(again).items() if k != "run.json"} == before
 
@@ -112,14 +117,14 @@ def test_another_metric_never_encodes_again(again: Path, monkeypatch: pytest.Mon
     forbid_encoding(monkeypatch)
     results, record = make_run(main_suite(metrics=["si_sdr", "mel_distance", "estoi"]), again)
     assert record["effort"]["computed"] == 2 * 3 * 2
-    assert set(results["name"]) == {"si_sdr", "mel_distance", "estoi"} | LINK
+    assert set(results["name"]) == {"si_sdr", "mel_distance", "estoi"} | LINK | LOSSY
     assert stamps(again / "cache" / "frames") == before
 
 
 def test_another_channel_never_encodes_again(again: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forbid_encoding(monkeypatch)
     _, record = make_run(main_suite(channels=[*CHANNELS, "bernoulli:loss=0.5"]), again)
-    assert record["effort"]["computed"] == 2 * 3 * 3
+    assert record["effort"]["computed"] == 2 * 3 * 4
 
 
 def test_the_guard_against_encoding_notices(again: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +176,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path: Path) -> None:
     assert 2 <= kept < 10, "it was not killed in the middle"
     assert not (tmp_path / "killed" / "results.parquet").exists()
     continued, record = make_run(wanted, tmp_path / "killed")
-    each = 2 * 2  # scores per work: two channels, the link and one metric
+    each = 2 * 2 + 1  # scores per work: two channels, the link and one metric; and what is in the holes of one
     assert record["effort"]["cached"] == kept * each
     assert record["effort"]["computed"] == (10 - kept) * each
     whole, _ = make_run(wanted, tmp_path / "whole")
@@ -248,9 +253,11 @@ def test_failed_rows_are_tried_again(tmp_path: Path) -> None:
     cure.touch()
     second, record = make_run(wanted, tmp_path / "run")
     assert set(second["status"]) <= {"ok", "not_applicable"}
-    assert (record["effort"]["computed"], record["effort"]["cached"]) == (1, 7), "only what had failed"
+    assert (record["effort"]["computed"], record["effort"]["cached"]) == (2, 8), "only what had failed, its holes too"
     changed = values(first)["status"] != values(second)["status"]
-    assert list(values(second)[changed]["key"]) == [failed["key"]]
+    again = values(second)[changed].set_index("name")["key"]
+    assert set(again.index) == {"si_sdr", "window_mel_distance", "worst_window_mel_distance"}
+    assert again["si_sdr"] == failed["key"]
 
 
 def test_a_metric_that_misbehaves_costs_its_own_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ def installed(tmp_path_factory):
 
 
 def test_it_holds_everything_that_is_read_at_run_time(installed):
-    suffixes = {".py", ".yaml", ".html", ".csv", ".flac", ".txt", ".md"}
+    suffixes = {".py", ".yaml", ".html", ".csv", ".flac", ".txt", ".md", ".css", ".js"}
     wanted = {p.relative_to(ROOT) for name in TREE for p in (ROOT / name).rglob("*") if p.suffix in suffixes}
     found = {p.relative_to(installed) for p in installed.rglob("*")}
     assert {p for p in wanted if "__pycache__" not in p.parts} <= found
