@@ -52,13 +52,16 @@ class Parity:
             block.append(Packet(len(packets), sent, bundle, header_bytes=header_bytes))
             packets.append(block[-1])
             if len(block) == self.block or number == len(made):
-                packets.append(self._parity(block, header_bytes))
+                following = made[number][0] - sent if number < len(made) else None  # sooner where that one is short
+                packets.append(self._parity(block, header_bytes, following))
                 block = []
         return packets
 
-    def _parity(self, block: Sequence[Packet], header_bytes: int) -> Packet:
+    def _parity(self, block: Sequence[Packet], header_bytes: int, following: int | None) -> Packet:
+        """The parity of a block, behind whose last packet the next one follows after so many ns (None: never)."""
         last = block[-1]
-        later = sum(f.duration for f in last.frames) // 2 if self.pacing == "even" else 0
+        half = sum(f.duration for f in last.frames) // 2
+        later = 0 if self.pacing == "burst" else half if following is None else min(half, following)
         covers, longest = tuple(p.seq for p in block), max(p.payload_bytes for p in block)
         headers = header_bytes + HEADER + SOURCE
         return Packet(last.seq + 1, last.sent + later, (), (), headers, covers, longest)
