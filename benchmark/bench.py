@@ -7,7 +7,17 @@ from typing import Any, TypeAlias
 from benchmark.child import Child, ChildFailed, Reply
 from benchmark.hosts import Encoded, Opened, measured
 from benchmark.suite import Limits
-from benchmark.types import CodecInfo, Measured, NotMeasured, Signal, Slot, Spec
+from benchmark.types import (
+    CodecInfo,
+    Measured,
+    NotMeasured,
+    Signal,
+    Slot,
+    Spec,
+    Status,
+    Unavailable,
+    UserError,
+)
 
 Pair: TypeAlias = tuple[str, tuple[Any, ...]]  # the ScoreHost's method that takes the pair, and its arguments
 
@@ -51,6 +61,11 @@ class Bench:
             reply = self._call(codec, method, *arguments)
         except ChildFailed as error:
             raise NotMeasured("codec_failed", f"{method}: {error}") from error
+        except (Unavailable, UserError) as error:  # here, on this worker: where it was described, it could run
+            if method == "describe":
+                raise
+            status: Status = "skipped" if isinstance(error, Unavailable) else "codec_failed"
+            raise NotMeasured(status, str(error)) from error
         self.codec_seconds += reply.seconds
         return reply
 
@@ -121,5 +136,7 @@ def guarded(call: Callable[[], list[Measured]], names: Sequence[str]) -> list[Me
         return call()
     except NotMeasured as error:
         return [Measured(name, None, error.status, error.reason) for name in names]
-    except ChildFailed as error:
+    except Unavailable as error:
+        return [Measured(name, None, "skipped", str(error)) for name in names]
+    except (ChildFailed, UserError) as error:
         return [Measured(name, None, "metric_failed", str(error)) for name in names]

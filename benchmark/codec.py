@@ -36,6 +36,9 @@ def encode(codec: Codec, signal: Signal, chunk: int | None = None) -> list[Frame
     for payload in payloads:
         if not isinstance(payload, bytes):
             raise NotMeasured("codec_failed", f"the encoder returned {type(payload).__name__} where bytes were due")
+        if info.frame_bits is not None and 0 < 8 * len(payload) < info.frame_bits:
+            text = f"a payload of {len(payload)} bytes is too short for the {info.frame_bits} bits that it declares"
+            raise NotMeasured("codec_failed", text)
     if len(payloads) * info.frame < len(signal):
         covered = len(payloads) * info.frame
         raise NotMeasured("codec_failed", f"{len(payloads)} frames cover {covered} of {len(signal)} input samples")
@@ -90,6 +93,19 @@ def trim(raw: Signal, delay: int, samples: int) -> Signal:
         text = f"the decoder returned {len(output)} samples after its delay of {delay}, {samples} were due"
         raise NotMeasured("codec_failed", text)
     return output[:samples]
+
+
+def cut(raw: Signal, samples: int, delay: int, declared: int, agrees: bool) -> Signal:
+    """`samples` of a decoder's `raw` output behind the measured `delay`, both at its rate.
+
+    By what a delay was measured longer than `declared`, though it `agrees` with it (by less than the 2 ms an envelope
+    can be wrong), the signal may end earlier: a codec owes samples for the delay that it declares.
+
+    Raises:
+        NotMeasured: ``codec_failed`` when too few samples are there.
+    """
+    beyond = max(delay - declared, 0) if agrees else 0
+    return trim(raw, delay, max(min(samples, len(raw) - delay), samples - beyond))
 
 
 def push_size(info: CodecInfo, mode: Mode) -> tuple[int | None, int | None]:

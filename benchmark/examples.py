@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchmark import audio, pipeline
 from benchmark.bench import Bench
 from benchmark.inputs import Inputs
-from benchmark.link import LINK, Transmission, transmit
+from benchmark.link import LINK
 from benchmark.plan import Trial, Work
 from benchmark.playout import spans
 from benchmark.progress import Progress
 from benchmark.scenes import CLEAN, Scene
 from benchmark.store import Store, digest, write_atomically
 from benchmark.suite import ANCHOR, Suite
+from benchmark.transmission import Transmission
 from benchmark.types import Heard, NotMeasured, Signal
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def play(work: Work, trial: Trial, bench: Bench) -> Played:
     heard = inputs.heard(trial.scene.acoustics, trial.seed)
     encoded = pipeline.frames_of(inputs, heard, trial, Store(work.cache))
     stream = pipeline.stream_of(work, encoded, trial.scene.protection)
-    sent = transmit(encoded, stream, trial, work, heard, reference.rate)
+    sent = pipeline.transmitted(inputs, heard, encoded, stream, trial)
     degraded = pipeline.decode(work, reference, sent.playout.slots, trial.concealment, bench)
     return Played(reference, heard, sent, degraded)
 
@@ -180,7 +181,7 @@ def _save(example: Example, folder: Path, scores: Any, bench: Bench) -> dict[str
     audio.write(folder / files["reference"], played.reference.signal, played.reference.rate)
     audio.write(folder / files["clean"], loss_free.degraded, info.rate_out)
     audio.write(folder / files["degraded"], played.degraded, info.rate_out)
-    frames, playout = played.sent.encoded.frames, played.sent.playout
+    frames, playout = played.sent.frames, played.sent.playout
     return {
         "utterance": work.utterance.id,
         "speaker": work.utterance.speaker,

@@ -120,8 +120,8 @@ def _client(scheduler: str) -> Any:
     raise UserError(f"The Dask client did not start {STARTS} times: this machine is too busy. Try again later.")
 
 
-def check_scheduler(scheduler: str, folder: Path) -> None:
-    """Whether the scheduler is there, and every worker reads what this process writes to `folder`.
+def check_scheduler(scheduler: str, folder: Path, files: Sequence[Path] = ()) -> None:
+    """Whether the scheduler is there, and every worker reads what this process writes to `folder`, and the `files`.
 
     Raises:
         UserError: when not.
@@ -131,12 +131,21 @@ def check_scheduler(scheduler: str, folder: Path) -> None:
     try:
         with _client(scheduler) as client:
             answers: dict[str, str] = client.run(_read_token, str(token))
+            lacking: dict[str, list[str]] = client.run(_not_there, [str(file) for file in files])
     finally:
         token.unlink()
     if not answers:
         raise UserError("The Dask scheduler has no workers; start one with `dask worker ADDRESS`.")
     if blind := sorted(address for address, answer in answers.items() if answer != text):
         raise UserError(f"{folder} is not shared: the Dask workers at {', '.join(blind)} do not see it.")
+    for address, missing in sorted(lacking.items()):
+        if missing:
+            text = f"the Dask worker at {address} does not see {missing[0]}"
+            raise UserError(f"The data are not shared: {text}; mount them there under the same path.")
+
+
+def _not_there(paths: list[str]) -> list[str]:
+    return [path for path in paths if not Path(path).is_file()]
 
 
 def _read_token(path: str) -> str:

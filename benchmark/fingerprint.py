@@ -6,15 +6,23 @@ A comment, a docstring or the layout changes nothing; a change in a helper it im
 import ast
 import hashlib
 import importlib.util
+import threading
 from functools import cache
 from pathlib import Path
 
 SHARED = ("site-packages", "dist-packages")  # folders in which files are neighbours by chance
+_lock = threading.Lock()
 OURS = ("benchmark", "baselines", "tasks", "reports")
 
 
-@cache
 def module_fingerprint(module: str) -> str:
+    """See `_fingerprint`; one thread at a time, as Python 3.11 builds syntax trees with a counter they all share."""
+    with _lock:
+        return _fingerprint(module)
+
+
+@cache
+def _fingerprint(module: str) -> str:
     """Hex digest over `module` and, transitively, the modules of its own project that it imports.
 
     A module of ours follows imports into our four packages; a user's module follows its own top package, and

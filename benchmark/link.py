@@ -1,31 +1,14 @@
-"""What the network does to one stream of packets, and its facts: bitrates, losses, bursts, delays."""
+"""The facts of one transmission: bitrates, losses, bursts, bit errors, and the way from mouth to ear."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterator
 
-import numpy as np
-
-from benchmark import bursts, emodel, seeds
-from benchmark.hosts import Encoded
+from benchmark import bursts, emodel
 from benchmark.latency import budget
-from benchmark.level import active_samples
-from benchmark.packetise import HEADERS, Stream
+from benchmark.packetise import HEADERS
 from benchmark.plan import Trial, Work, facts
-from benchmark.playout import Playout, earliest, late_packets, play
-from benchmark.types import (
-    LOST,
-    SECOND,
-    Booleans,
-    Fate,
-    Frame,
-    Heard,
-    Measured,
-    Nanoseconds,
-    NotMeasured,
-    Packet,
-    ValueInfo,
-)
+from benchmark.playout import late_packets
+from benchmark.transmission import Transmission
+from benchmark.types import LOST, SECOND, Booleans, Heard, Measured, NotMeasured, ValueInfo
 
 LINK = "link"
 G107 = "ITU-T G.107"
@@ -46,7 +29,7 @@ LINK_VALUES = {
     "rfc3611_gap_density": ValueInfo("share", "lower", f"{RFC3611} within gaps, of the packets there"),
     "rfc3611_burst_ms": ValueInfo("ms", "lower", f"{RFC3611}; mean duration of a burst"),
     "rfc3611_gap_ms": ValueInfo("ms", "higher", f"{RFC3611}; mean duration of a gap"),
-    "bit_error_rate": ValueInfo("share", "lower", "bits that arrive inverted, of all bits of frames and copies"),
+    "bit_error_rate": ValueInfo("share", "lower", "inverted bits, of all bits of frames and copies that arrive"),
     "fec_share": ValueInfo("share", "neither", "frames that carry in-band redundancy, read from their bits"),
     "latency_ms": ValueInfo(
         "ms",
@@ -80,119 +63,41 @@ LINK_VALUES = {
     "decode_rtf": ValueInfo("s/s", "lower", "decoding time over duration; below 1 is faster than real time"),
 }
 
-Corrupt: TypeAlias = Callable[[Sequence[bytes], Sequence[int], np.random.Generator], list[bytes]]
 
-
-class Transmission(NamedTuple):
-    """What one trial's network did to the frames.
-
-    They play `waits` ns after the earliest instant that their packets allow. `flipped` bits of `bits` arrived inverted.
-    """
-
-    encoded: Encoded
-    stream: Stream
-    fate: Fate
-    waits: Nanoseconds
-    playout: Playout
-    flipped: int
-    bits: int
-
-    @property
-    def missing(self) -> Booleans:
-        """Per frame, whether it is not there in time."""
-        return self.playout.lost | self.playout.late
-
-
-def transmit(encoded: Encoded, stream: Stream, trial: Trial, work: Work, heard: Heard, rate: int) -> Transmission:
-    """Send the packets through one network. The weather depends on the seed and the utterance alone.
-
-    Raises:
-        NotMeasured: ``not_applicable`` for parity over packets with bit errors.
-    """
-    frames, info = encoded.frames, facts(work)
-    channel = trial.scene.channel.channel()
-    sent = np.array([packet.sent for packet in stream.packets], np.int64)
-    fate = channel.fate(sent, seeds.generator(trial.seed, "channel", work.utterance.id))
-    arrived, flipped, bits = stream.packets, 0, 0
-    if corrupt := getattr(channel, "corrupt", None):
-        arrived = _damaged(stream.packets, corrupt, seeds.generator(trial.seed, "bits", work.utterance.id))
-        flipped, bits = _flips(stream.packets, arrived)
-        if flipped and any(packet.covers for packet in arrived):
-            raise NotMeasured("not_applicable", "what parity makes of packets with wrong bits is not modelled here")
-    first = earliest(frames, stream.hold)
-    still = trial.scene.playout.family == "fixed"  # which does not listen
-    talking = np.ones(len(frames), bool) if still else _talking(frames, heard, rate)
-    more = info.concealments.get(trial.concealment, 0) * info.frame * SECOND // info.rate_in
-    waits = trial.scene.playout.buffer().waits(sent, fate.delays, first, talking) + more
-    return Transmission(encoded, stream, fate, waits, play(frames, arrived, fate.delays, first + waits), flipped, bits)
-
-
-def _talking(frames: Sequence[Frame], heard: Heard, rate: int) -> Booleans:
-    """Per frame, whether any of its samples is active speech."""
-    active = np.concatenate([[0], np.cumsum(active_samples(heard.signal, rate))])
-    edges = np.array([[f.start, f.start + f.duration] for f in frames]) * rate // SECOND
-    edges = np.minimum(edges, len(active) - 1)
-    return np.asarray(active[edges[:, 1]] > active[edges[:, 0]])
-
-
-def _damaged(packets: Sequence[Packet], corrupt: Corrupt, generator: np.random.Generator) -> list[Packet]:
-    """The packets as they arrive, each frame with the payload that this copy of it has."""
-    carried = [(*p.frames, *p.redundant) for p in packets]
-    frames = [frame for of_packet in carried for frame in of_packet]
-    payloads = iter(corrupt([f.payload for f in frames], [f.bits for f in frames], generator))
-    changed = [tuple(replace(frame, payload=next(payloads)) for frame in of_packet) for of_packet in carried]
-    return [
-        replace(packet, frames=made[: len(packet.frames)], redundant=made[len(packet.frames) :])
-        for packet, made in zip(packets, changed, strict=True)
-    ]
-
-
-def _flips(sent: Sequence[Packet], arrived: Sequence[Packet]) -> tuple[int, int]:
-    """Bits that differ, and all bits."""
-    pairs = [
-        pair
-        for a, b in zip(sent, arrived, strict=True)
-        for pair in zip((*a.frames, *a.redundant), (*b.frames, *b.redundant), strict=True)
-    ]
-    flipped = sum(x.bit_count() for a, b in pairs for x in map(int.__xor__, a.payload, b.payload))
-    return flipped, sum(a.bits for a, _ in pairs)
-
-
-def link_facts(sent: Transmission, trial: Trial, work: Work, heard: Heard) -> list[Measured]:
-    """Bitrates, realised loss and bursts, share of in-band redundancy, facts of the input, and the delays."""
-    frames = sent.encoded.frames
+def link_facts(sent: Transmission, with_fec: int | None, trial: Trial, work: Work, heard: Heard) -> list[Measured]:
+    """Bitrates, realised loss and bursts, share of frames `with_fec`, facts of the input, and the delays."""
     found = [*_rates(sent, work), *_losses(sent, trial), *_delays(sent, work)]
-    if sent.encoded.with_fec is not None:
-        found.append(ratio("fec_share", sent.encoded.with_fec, sum(bool(f.payload) for f in frames)))
+    if with_fec is not None:
+        found.append(Measured.ratio("fec_share", with_fec, sum(bool(f.payload) for f in sent.frames)))
     if sent.fate.wraps:
         found.append(Measured("trace_wraps", float(sent.fate.wraps)))
     if sent.bits:
-        found.append(ratio("bit_error_rate", sent.flipped, sent.bits))
+        found.append(Measured.ratio("bit_error_rate", sent.flipped, sent.bits))
     return found + [Measured(name, float(value)) for name, value in heard.facts.items()]
 
 
 def _rates(sent: Transmission, work: Work) -> list[Measured]:
-    frames, packets, header = sent.encoded.frames, sent.stream.packets, HEADERS[work.settings.header]
+    frames, packets, header = sent.frames, sent.stream.packets, HEADERS[work.settings.header]
     seconds = sum(f.duration for f in frames) / SECOND
     payload = sum(p.payload_bytes for p in packets)
     headers = sum(p.header_bytes for p in packets)
-    needed = sum(not p.covers for p in packets) * header  # without protection; of parity, the whole packet is added
+    needed = sum(any(f.payload for f in p.frames) for p in packets) * header  # others go for copies or parity alone
     return [
-        ratio("net_bps", sum(f.bits for f in frames), seconds),
-        ratio("payload_bps", 8 * payload, seconds),
-        ratio("wire_bps", 8 * (payload + headers), seconds),
-        ratio("redundancy_bps", 8 * (sum(p.redundant_bytes for p in packets) + headers - needed), seconds),
+        Measured.ratio("net_bps", sum(f.bits for f in frames), seconds),
+        Measured.ratio("payload_bps", 8 * payload, seconds),
+        Measured.ratio("wire_bps", 8 * (payload + headers), seconds),
+        Measured.ratio("redundancy_bps", 8 * (sum(p.redundant_bytes for p in packets) + headers - needed), seconds),
     ]
 
 
 def _losses(sent: Transmission, trial: Trial) -> list[Measured]:
-    frames, packets, missing = sent.encoded.frames, sent.stream.packets, sent.missing
+    frames, packets, missing = sent.frames, sent.stream.packets, sent.missing
     lost = sent.fate.delays == LOST
     late = int(late_packets(packets, sent.fate.delays, sent.playout.due).sum())
     found = [
-        ratio("loss_rate", int(lost.sum()), len(packets)),
-        ratio("late_rate", late, len(packets)),
-        ratio("residual_loss", int(missing.sum()), sum(bool(f.payload) for f in frames)),
+        Measured.ratio("loss_rate", int(lost.sum()), len(packets)),
+        Measured.ratio("late_rate", late, len(packets)),
+        Measured.ratio("residual_loss", int(missing.sum()), sum(bool(f.payload) for f in frames)),
         *_bursts(missing, frames[0].duration / 1e6),
     ]
     return found if trial.scene.channel.text == "clean" else [*found, *_rfc3611(sent)]
@@ -204,7 +109,7 @@ def _bursts(missing: Booleans, frame_ms: float) -> Iterator[Measured]:
         for name in ("burst_ms", "longest_burst_ms"):
             yield Measured(name, None, "not_applicable", "nothing was lost")
         return
-    yield ratio("burst_ms", runs.mean.numerator * frame_ms, runs.mean.denominator)
+    yield Measured.ratio("burst_ms", runs.mean.numerator * frame_ms, runs.mean.denominator)
     yield Measured("longest_burst_ms", runs.longest * frame_ms)
 
 
@@ -212,11 +117,11 @@ def _rfc3611(sent: Transmission) -> Iterator[Measured]:
     """Burst and gap statistics of the packets that never came or came too late; they are sent at equal distances."""
     packets, delays = sent.stream.packets, sent.fate.delays
     gone = (delays == LOST) | late_packets(packets, delays, sent.playout.due)
-    frames = sent.encoded.frames
+    frames = sent.frames
     interval = sum(f.duration for f in frames) / 1e6 / max(len(packets), 1)
     for name, (numerator, denominator) in bursts.burst_gap(gone, interval)._asdict().items():
         if denominator:
-            yield ratio(f"rfc3611_{name}", numerator, denominator)
+            yield Measured.ratio(f"rfc3611_{name}", numerator, denominator)
         else:
             yield Measured(f"rfc3611_{name}", None, "not_applicable", "the stream has none of these")
 
@@ -227,7 +132,7 @@ def _delays(sent: Transmission, work: Work) -> list[Measured]:
     wait = float(sent.waits.mean())
     found = [
         Measured("delay_ms", 1000 * delay / info.rate_out),
-        ratio("playout_ms", float(sent.waits.sum()) / 1e6, len(sent.waits)),
+        Measured.ratio("playout_ms", float(sent.waits.sum()) / 1e6, len(sent.waits)),
         Measured("network_ms", sent.fate.base / 1e6),
     ]
     try:
@@ -252,18 +157,12 @@ def _conversation(sent: Transmission, work: Work, mouth_to_ear_ms: float) -> Ite
     if (stated := work.settings.emodel.get(work.subject.label)) is None:
         return
     equipment, band = emodel.read(stated)
-    lost = float(sent.missing.mean())
-    burst_ratio = (bursts.runs(sent.missing).mean.value or 1.0) * (1 - lost)  # G.107: over that of random losses
+    gone = sent.missing[[bool(frame.payload) for frame in sent.frames]]  # of those sent
+    lost = float(gone.mean()) if len(gone) else 0.0
+    burst_ratio = (bursts.runs(gone).mean.value or 1.0) * (1 - lost)  # G.107: over that of random losses
     try:
         costs = emodel.equipment_impairment(equipment.ie, equipment.bpl, lost, max(burst_ratio, 1.0))
     except NotMeasured as error:
         yield Measured("r_factor", None, error.status, error.reason)
         return
     yield Measured("r_factor", emodel.rating(emodel.delay_impairment(mouth_to_ear_ms), costs, band=band))
-
-
-def ratio(name: str, numerator: float, denominator: float) -> Measured:
-    """A value that keeps its parts, so that it can be pooled."""
-    if denominator == 0:
-        return Measured(name, None, "not_applicable", "nothing was sent")
-    return Measured(name, numerator / denominator, "ok", "", float(numerator), float(denominator))

@@ -2,12 +2,12 @@
 
 import importlib
 import inspect
-import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from benchmark import manifest, registry, suite
 from benchmark.bench import Bench
+from benchmark.scenes import grid
 from benchmark.suite import Limits
 from benchmark.types import NotMeasured, Spec, Unavailable, UserError
 
@@ -66,8 +66,7 @@ def _components(kind: str) -> Iterator[Sequence[str]]:
 def _suites() -> Iterator[Sequence[str]]:
     for name in suite.shipped():
         loaded = suite.load(name)
-        axes = [len(axis) for axis in (loaded.acoustics, loaded.channels, loaded.protection, loaded.playout)]
-        conditions = math.prod(axes) if loaded.axes == "crossed" else sum(axes) - len(axes) + 1
+        conditions = len(grid(loaded))
         size = f"{len(loaded.codecs)} codecs x {conditions} conditions x {len(loaded.seeds)} seeds"
         yield name, size, loaded.title
 

@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
-from benchmark import align, audio
+import numpy as np
+
+from benchmark import align, audio, holes, seeds
+from benchmark.acoustics.tandem import SELF, Tandem
+from benchmark.audio import Audio
 from benchmark.bench import Bench
-from benchmark.codec import push_size, trim
+from benchmark.codec import cut, push_size
 from benchmark.fingerprint import module_fingerprint
 from benchmark.hosts import Encoded
 from benchmark.inputs import Inputs
-from benchmark.link import LINK, LINK_VALUES, Transmission, link_facts, ratio, transmit
+from benchmark.link import LINK, LINK_VALUES, link_facts
 from benchmark.packetise import Stream, packetise
 from benchmark.plan import OWN, Scorer, Trial, Work, facts, strategies
 from benchmark.playout import spans
@@ -19,19 +23,18 @@ from benchmark.scenes import Condition
 from benchmark.store import Store, digest
 from benchmark.suite import ANCHOR
 from benchmark.table import Row
-from benchmark.transient import recovery
-from benchmark.types import Heard, Measured, NotMeasured, Signal, Slot, Spec
-from benchmark.windows import window_mel_distance
+from benchmark.transmission import Transmission, talking, transmit
+from benchmark.types import SECOND, Heard, Measured, NotMeasured, Signal, Slot, Spec
 
 
-def _own(module: str, names: tuple[str, ...]) -> Scorer:
+def _own(names: tuple[str, ...]) -> Scorer:
     """What is computed here from decoded signals and from where the holes are; each its own entry of the store."""
+    module = "benchmark.holes"
     identity = digest(names[0], module_fingerprint(module))
     return Scorer(Spec(LINK), module, "", None, names, identity, {}, "", {name: LINK_VALUES[name] for name in names})
 
 
-RECOVERY = _own("benchmark.transient", ("recovery_ms",))
-WINDOWS = _own("benchmark.windows", ("window_mel_distance", "worst_window_mel_distance"))
+RECOVERY, WINDOWS = _own(holes.RECOVERY), _own(holes.WINDOWS)
 CLEAN, INPUT, LOSS_FREE = "clean", "input", "loss_free"  # references
 
 
@@ -84,8 +87,10 @@ def key_of_frames(work: Work, room: Condition | None = None, seed: int = 0) -> s
     of_codec = (work.utterance.sha256, work.subject.identity, work.settings.mode)
     if room is None or room.text == CLEAN:
         return digest("frames", *of_codec)
-    before = sorted(subject.identity for subject in work.before.values())
-    heard = (room.identity, before, seed, work.utterance.id, module_fingerprint("benchmark.inputs"))
+    tandems = [part.spec for part in room.acoustics() if isinstance(part, Tandem) and part.codec != SELF]
+    before = [(work.before[spec].identity, work.before[spec].delay) for spec in tandems]
+    code = module_fingerprint("benchmark.inputs")
+    heard = (room.identity, before, work.subject.delay, seed, work.utterance.id, code)
     return digest("frames", *of_codec, *heard)
 
 
@@ -175,10 +180,8 @@ class _Room:
 
     def values(self, trial: Trial, asks: Sequence[Ask]) -> dict[str, list[Measured]]:
         """What one trial gives for each key."""
-        work = self.inputs.work
         try:
-            stream = self._stream(trial.scene.protection)
-            sent = transmit(self.encoded, stream, trial, work, self.heard, self.inputs.speech.rate)
+            sent = transmitted(self.inputs, self.heard, self.encoded, self._stream(trial.scene.protection), trial)
         except NotMeasured as error:  # the protection cannot carry these frames
             return {ask.key: _unmeasured(ask.scorer, error) for ask in asks}
         complete = trial.concealment != OWN and not sent.missing.any() and not sent.flipped  # all strategies give one
@@ -186,7 +189,9 @@ class _Room:
         new = [ask for ask in asks if ask.scorer is not None and (ask.scorer.identity, ask.reference) not in same]
         if new:
             same |= self._score(trial, sent, new)
-        own = link_facts(sent, trial, work, self.heard) if any(ask.scorer is None for ask in asks) else []
+        own: list[Measured] = []
+        if any(ask.scorer is None for ask in asks):
+            own = link_facts(sent, self.encoded.with_fec, trial, self.inputs.work, self.heard)
         return {a.key: own if a.scorer is None else same[a.scorer.identity, a.reference] for a in asks}
 
     def _stream(self, protection: Condition) -> Stream:
@@ -207,48 +212,41 @@ class _Room:
             for s in [s for s, against in scorers if against == reference and s is not WINDOWS]:
                 found[s.identity, reference] = bench.measure(s.module, s.attribute, s.spec, s.rate, s.names)
         for s, reference in scorers:
-            if s is RECOVERY:
-                found[s.identity, reference] = self._recovery(sent, degraded)
-            elif s is WINDOWS:
-                found[s.identity, reference] = self._windows(sent, degraded)
+            if s in (RECOVERY, WINDOWS):
+                found[s.identity, reference] = self._in_holes(s, sent, Audio(degraded, rate))
         return found
 
     def _decoded(self, slots: Sequence[Slot], concealment: str) -> Signal:
         return decode(self.inputs.work, self.inputs.speech, slots, concealment, self.inputs.bench)
 
-    def _windows(self, sent: Transmission, degraded: Signal) -> list[Measured]:
-        """The mel distance in the holes and right behind them."""
+    def _in_holes(self, scorer: Scorer, sent: Transmission, degraded: Audio) -> list[Measured]:
+        """What is heard in the holes and behind them."""
+        where = [(start, end) for start, end in spans(self.encoded.frames, sent.missing)]
         try:
-            rate = align.scoring_rate(self.inputs.speech.rate)
-            pair = align.at_rate(
-                self.heard.clean, self.inputs.speech.rate, degraded, facts(self.inputs.work).rate_out, rate
-            )
-            holes = [(start, end) for start, end in spans(self.encoded.frames, sent.missing)]
-            inside = window_mel_distance(*align.align(*pair, 0), rate, holes)
-        except NotMeasured as error:
-            return _unmeasured(WINDOWS, error)
-        if inside is None:
-            text = "no window of 64 ms lies in what was lost" if holes else "nothing was lost"
-            return _unmeasured(WINDOWS, NotMeasured("not_applicable", text))
-        worst = Measured("worst_window_mel_distance", inside.worst)
-        return [ratio("window_mel_distance", inside.total, inside.frames), worst]
-
-    def _recovery(self, sent: Transmission, degraded: Signal) -> list[Measured]:
-        """How long the output goes on being wrong behind each hole, summed over the holes it is known of."""
-        holes = [(start, end) for start, end in spans(self.encoded.frames, sent.missing)]
-        if not holes:
-            return [Measured("recovery_ms", None, "not_applicable", "nothing was lost")]
-        try:
-            if self.whole is None:
+            if scorer is WINDOWS:
+                return holes.in_windows(Audio(self.heard.clean, self.inputs.speech.rate), degraded, where)
+            if sent.flipped:
+                raise NotMeasured("not_applicable", "bit errors change the output outside the holes too")
+            if where and self.whole is None:
                 self.whole = self._decoded([Slot(f.index, f.payload) for f in self.encoded.frames], OWN)
+            return holes.recovered(degraded.signal if self.whole is None else self.whole, degraded, where)
         except NotMeasured as error:
-            return _unmeasured(RECOVERY, error)
-        times = recovery(self.whole, degraded, facts(self.inputs.work).rate_out, holes)
-        known = [1000 * seconds for seconds in times if seconds is not None]
-        if not known:
-            text = "behind every hole, the next one or the end comes before the output is right again"
-            return [Measured("recovery_ms", None, "not_applicable", text)]
-        return [ratio("recovery_ms", sum(known), len(known))]
+            return _unmeasured(scorer, error)
+
+
+def transmitted(inputs: Inputs, heard: Heard, encoded: Encoded, stream: Stream, trial: Trial) -> Transmission:
+    """The packets sent through the network of a trial. Its weather depends on seed and utterance alone.
+
+    Raises:
+        NotMeasured: ``not_applicable`` for parity over packets with bit errors.
+    """
+    work, scene, frames = inputs.work, trial.scene, encoded.frames
+    info = facts(work)
+    still = scene.playout.family == "fixed"  # which does not listen
+    speech = np.ones(len(frames), bool) if still else talking(frames, heard.signal, inputs.speech.rate)
+    more = info.concealments.get(trial.concealment, 0) * info.frame * SECOND // info.rate_in
+    draws = [seeds.generator(trial.seed, purpose, work.utterance.id) for purpose in ("channel", "bits")]
+    return transmit(frames, stream, scene.channel.channel(), scene.playout.buffer(), speech, more, *draws)
 
 
 def frames_of(inputs: Inputs, heard: Heard, trial: Trial, store: Store) -> Encoded:
@@ -279,17 +277,13 @@ def stream_of(work: Work, encoded: Encoded, protection: Condition) -> Stream:
 def decode(work: Work, reference: audio.Audio, slots: Sequence[Slot], concealment: str, bench: Bench) -> Signal:
     """The decoded signal at the codec's output rate, its measured delay removed, as long as the reference.
 
-    By what a delay was measured longer than declared, though it agrees with it (by less than the 2 ms an envelope
-    can be wrong), the signal may end earlier: a codec owes samples for the delay that it declares.
-
     Raises:
         NotMeasured: as the codec failed.
     """
     info, delay = facts(work), work.subject.delay
     raw, _ = bench.decode(work.subject.spec, slots, push_size(info, work.settings.mode)[1], strategy(concealment))
     samples = len(reference.signal) * info.rate_out // reference.rate
-    beyond = max(delay - info.delay, 0) if work.subject.measured.get("agrees") else 0
-    return trim(raw, delay, max(min(samples, len(raw) - delay), samples - beyond))
+    return cut(raw, samples, delay, info.delay, bool(work.subject.measured.get("agrees")))
 
 
 def strategy(concealment: str) -> str:

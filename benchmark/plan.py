@@ -25,7 +25,7 @@ from benchmark.types import (
     ValueInfo,
 )
 
-HARNESS = ("benchmark.codec", "benchmark.packetise", "benchmark.playout", "benchmark.align", "benchmark.seeds")
+HARNESS = [f"benchmark.{name}" for name in ("codec", "packetise", "transmission", "networks", "hosts", "seeds")]
 
 OWN = "codec"  # the concealment of a codec that has no strategies to choose from
 
@@ -266,8 +266,11 @@ def plan(suite: Suite, data_root: Path) -> Plan:
     _check_voices(datasets, under)
     subjects = tuple(subject(label, text) for label, text in suite.codecs.items())
     noisy = any(_changes(scene.acoustics) for scene in under)
-    anchor = subject(ANCHOR, suite.anchor) if noisy and suite.anchor is not None else None
-    return Plan(datasets, under, scorers(suite), subjects, _before(under), anchor)
+    anchor = None if suite.anchor is None else subject(ANCHOR, suite.anchor)
+    for label in suite.emodel:
+        if label not in suite.codecs:
+            raise UserError(f"emodel: no codec has the label {label!r}. {registry.nearest(label, suite.codecs)}")
+    return Plan(datasets, under, scorers(suite), subjects, _before(under), anchor if noisy else None)
 
 
 def _check_voices(datasets: Iterable[manifest.Dataset], scenes: Iterable[Scene]) -> None:

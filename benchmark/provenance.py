@@ -74,7 +74,7 @@ def _must_match(suite: Suite, plan: Plan) -> dict[str, Any]:
         "acoustics": [_condition("acoustics", c) for c in plan.axis("acoustics")],
         "protections": [_condition("protection", c) for c in plan.axis("protection")],
         "playouts": [_condition("playout", c) for c in plan.axis("playout")],
-        "axes": suite.axes,
+        "axes": list(suite.axes),
         "concealment": list(suite.concealment),
         "scorers": {
             f"{s.spec}@{s.rate or 'scoring rate'}": {

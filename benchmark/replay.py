@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,10 @@ def replay(folder: Path, key: str, output: Path, data_root: Path) -> Iterator[st
     with tempfile.TemporaryDirectory() as cache:
         work, bench = _work(folder, row, Path(cache), data_root)
         try:
-            trial = next(t for t in pipeline.trials_of(work) if _is(t, row))
-            yield from _stages(work, trial, output, bench)
+            trial = next((t for t in pipeline.trials_of(work) if _is(t, row)), None)
+            if trial is None:
+                raise UserError(f"{folder} was run with other conditions than its run.json now says; run it again.")
+            yield from _stages(work, trial, row["reference"], output, bench)
         except NotMeasured as error:
             yield f"stopped   {error.status}: {error.reason}"
         finally:
@@ -53,16 +56,20 @@ def _work(folder: Path, row: dict[str, str], cache: Path, data_root: Path) -> tu
     if "suite" not in record:
         raise UserError(f"{folder} holds scores of files; there is no codec or channel to run again.")
     loaded = suite.load(str(folder / "run.json"))
-    loaded = replace(loaded, codecs={row["codec"]: row["codec_spec"]})
+    if row["codec"] != suite.ANCHOR:
+        stated = {label: text for label, text in loaded.emodel.items() if label == row["codec"]}
+        loaded = replace(loaded, codecs={row["codec"]: row["codec_spec"]}, emodel=stated)
     planned = plan(loaded, data_root)
     bench = Bench(loaded.limits)
-    subject = calibrate.prepare(planned.subjects[0], Path(record["cache"]), bench)
+    prepare = partial(calibrate.prepare, cache=Path(record["cache"]), bench=bench)
+    planned = replace(planned, before=tuple(prepare(subject) for subject in planned.before))
     todo = works(loaded, planned, cache)
-    work = next((w for w in todo if w.utterance.id == row["utterance"]), None)
+    place = (row["codec"], row["utterance"])
+    work = next((w for w in todo if (w.subject.label, w.utterance.id) == place), None)
     if work is None:
         text = f"The data of {folder} no longer hold the utterance {row['utterance']!r}"
         raise UserError(f"{text}; restore its manifest.")
-    return replace(work, subject=subject), bench
+    return replace(work, subject=prepare(work.subject)), bench
 
 
 def _is(trial: Trial, row: dict[str, str]) -> bool:
@@ -70,20 +77,20 @@ def _is(trial: Trial, row: dict[str, str]) -> bool:
     return place == (*(row[name] for name in examples.SCENE), row["concealment"], int(row["seed"]))
 
 
-def _stages(work: Work, trial: Trial, output: Path, bench: Bench) -> Iterator[str]:
+def _stages(work: Work, trial: Trial, reference: str, output: Path, bench: Bench) -> Iterator[str]:
     room, network, protection, buffer = (c.title for c in trial.scene)
     titles = [network if room == "clean" else f"{room}, {network}", buffer, protection]
     heard = "" if trial.concealment == OWN else f"losses: {trial.concealment}"
     facts = ", ".join(filter(None, [*titles, heard, f"seed {trial.seed}"]))
     yield f"trial     {work.subject.label} ({work.subject.spec}), {facts}"
     played = examples.play(work, trial, bench)
-    reference, sent = played.reference, played.sent
-    seconds = len(reference.signal) / reference.rate
-    yield f"input     {work.utterance.id}: {seconds:.2f} s at {reference.rate} Hz, {_level(reference.signal)}"
+    speech, sent = played.reference, played.sent
+    seconds = len(speech.signal) / speech.rate
+    yield f"input     {work.utterance.id}: {seconds:.2f} s at {speech.rate} Hz, {_level(speech.signal)}"
     if trial.scene.acoustics.text != "clean":
         known = "".join(f", {name} {value:.4g}" for name, value in played.heard.facts.items())
         yield f"heard     {trial.scene.acoustics.title}: {_level(played.heard.signal)}{known}"
-    frames = sent.encoded.frames
+    frames = sent.frames
     bits = sum(f.bits for f in frames)
     yield f"encode    {len(frames)} frames, {bits} bits, {bits / (len(frames) * frames[0].duration / SECOND):.0f} bit/s"
     lost = int((sent.fate.delays == LOST).sum())
@@ -97,12 +104,15 @@ def _stages(work: Work, trial: Trial, output: Path, bench: Bench) -> Iterator[st
     yield f"decode    {samples}, {_level(played.degraded)}, {delay_ms:.2f} ms removed"
     name = f"{work.utterance.id.replace('/', '_')}-{trial.key[:12]}"
     output.mkdir(parents=True, exist_ok=True)
-    audio.write(output / f"{name}-reference.flac", reference.signal, reference.rate)
+    audio.write(output / f"{name}-reference.flac", speech.signal, speech.rate)
     audio.write(output / f"{name}-degraded.flac", played.degraded, info.rate_out)
     yield f"written   {output / name}-reference.flac, -degraded.flac"
     if trial.scene.acoustics.text != "clean":
-        audio.write(output / f"{name}-heard.flac", played.heard.signal, reference.rate)
-    bench.load((played.heard.clean, reference.rate), (played.degraded, info.rate_out))
+        audio.write(output / f"{name}-heard.flac", played.heard.signal, speech.rate)
+    against = played.heard.signal if reference == pipeline.INPUT else played.heard.clean
+    if trial.scene.acoustics.text != "clean":
+        yield "against   " + ("what was heard" if reference == pipeline.INPUT else "the speech")
+    bench.load((against, speech.rate), (played.degraded, info.rate_out))
     for scorer in work.scorers:
         for value in bench.measure(scorer.module, scorer.attribute, scorer.spec, scorer.rate, scorer.names):
             yield f"score     {value.name:14}" + (f"{value.value:.6g}" if value.value is not None else value.reason)

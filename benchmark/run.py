@@ -69,7 +69,7 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
     planned = plan(suite, options.data_root)
     make_writable(options.out, options.store)
     if options.scheduler is not None:
-        check_scheduler(options.scheduler, options.store.resolve())
+        check_scheduler(options.scheduler, options.store.resolve(), [d.utterances[0].path for d in planned.datasets])
     planned = prepare(suite, planned, options, progress)
     subjects = planned.subjects
     todo = works(suite, planned, options.store.resolve())

@@ -11,26 +11,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from benchmark import manifest, registry
 from benchmark.fingerprint import module_fingerprint
+from benchmark.networks import Networks
 from benchmark.store import digest
-from benchmark.suite import JOIN, Suite
-from benchmark.types import (
-    LOST,
-    Acoustics,
-    Channel,
-    Fate,
-    Nanoseconds,
-    PlayoutBuffer,
-    Point,
-    Protection,
-    Spec,
-    UserError,
-)
-
-FAR = 1 << 30  # beyond the numbers of the generators that a part may spawn from its own
+from benchmark.suite import GRID, JOIN, SPANS, Suite
+from benchmark.types import Acoustics, Channel, PlayoutBuffer, Point, Protection, Spec, UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +52,7 @@ class Condition:
     @property
     def parts(self) -> tuple[Any, ...]:
         """The components themselves, made once per process."""
-        return tuple(_part(self.kind, spec.name, tuple(spec.params.items())) for spec in self.specs)
+        return tuple(_part(self.kind, spec.name, tuple(spec.params.items()), self.identity) for spec in self.specs)
 
     def channel(self) -> Channel:
         """The network."""
@@ -97,43 +83,9 @@ class Scene(NamedTuple):
     playout: Condition
 
 
-@dataclass(frozen=True)
-class Networks:
-    """Networks one behind the other: delays add up, what one loses is lost."""
-
-    parts: tuple[Channel, ...]
-    loss = None
-    burst_ratio = None
-
-    @property
-    def title(self) -> str:
-        """What the report calls this condition."""
-        return JOIN.join(part.title for part in self.parts)
-
-    def fate(self, sent: Nanoseconds, generator: np.random.Generator) -> Fate:
-        """The sum. The first part draws as it does alone."""
-        fates = [part.fate(sent, g) for part, g in zip(self.parts, self._generators(generator), strict=True)]
-        lost = np.any([fate.delays == LOST for fate in fates], axis=0)
-        delays = np.sum([np.where(lost, 0, fate.delays) for fate in fates], axis=0)
-        wraps, base = sum(fate.wraps for fate in fates), sum(fate.base for fate in fates)
-        return Fate(np.where(lost, LOST, delays), wraps, base)
-
-    def corrupt(self, payloads: Sequence[bytes], bits: Sequence[int], generator: np.random.Generator) -> list[bytes]:
-        """What the parts do to payloads, in turn."""
-        changed = list(payloads)
-        for part, own in zip(self.parts, self._generators(generator), strict=True):
-            if hasattr(part, "corrupt"):
-                changed = part.corrupt(changed, bits, own)
-        return changed
-
-    def _generators(self, generator: np.random.Generator) -> list[np.random.Generator]:
-        seed: Any = generator.bit_generator.seed_seq
-        own = [np.random.SeedSequence(seed.entropy, spawn_key=(FAR + i,)) for i in range(1, len(self.parts))]
-        return [generator, *(np.random.Generator(np.random.PCG64(s)) for s in own)]
-
-
 @cache
-def _part(kind: str, name: str, params: tuple[tuple[str, Any], ...]) -> Any:
+def _part(kind: str, name: str, params: tuple[tuple[str, Any], ...], identity: str) -> Any:
+    """A component; `identity` stands for the contents of its files, which may change while a process lives."""
     return registry.make(kind, Spec(name, dict(params)))
 
 
@@ -149,24 +101,23 @@ def condition(kind: str, text: str, folders: Sequence[Path] = ()) -> Condition:
         spec, identity = _resolved(kind, text, part, (*folders, manifest.shipped()))
         specs.append(spec)
         hashed.append(identity)
-    made = Condition(kind, text, tuple(specs))
+    if kind in ("protection", "playout") and len(specs) > 1:
+        raise UserError(f"{kind} {text!r}: only channels and acoustics can be chained; give one component.")
     try:
-        parts = made.parts
+        parts = [registry.make(kind, spec) for spec in specs]  # anew: files may have changed since
     except (TypeError, ValueError) as error:
         raise UserError(f"{kind} {text!r}: {error}") from error
-    if kind in ("protection", "playout") and len(parts) > 1:
-        raise UserError(f"{kind} {text!r}: only channels and acoustics can be chained; give one component.")
-    whole = made.channel() if kind == "channel" else parts[0]
+    alone = parts[0] if len(parts) == 1 and getattr(parts[0], "usual", True) else None
     files = [_digest(file, file.stat().st_mtime_ns) for part in parts for file in getattr(part, "files", ())]
     return Condition(
         kind,
         text,
-        made.specs,
+        tuple(specs),
         digest(kind, hashed, files),
         JOIN.join(part.title for part in parts),
         _point(parts),
-        getattr(whole, "loss", None),
-        getattr(whole, "burst_ratio", None),
+        getattr(alone, "loss", None),
+        getattr(alone, "burst_ratio", None),
         frozenset().union(*(getattr(part, "speakers", ()) for part in parts)),
     )
 
@@ -213,11 +164,14 @@ def scenes(suite: Suite, folders: Sequence[Path]) -> tuple[Scene, ...]:
         UserError: as `condition` does.
         Unavailable: likewise.
     """
-    kinds = {"acoustics": suite.acoustics, "channel": suite.channels}
-    kinds |= {"protection": suite.protection, "playout": suite.playout}
-    axes = [[condition(kind, text, folders) for text in texts] for kind, texts in kinds.items()]
-    if suite.axes == "crossed":
-        return tuple(Scene(*chosen) for chosen in product(*axes))
-    first = [axis[0] for axis in axes]
-    alone = [Scene(*(c if i == k else f for k, f in enumerate(first))) for i, axis in enumerate(axes) for c in axis]
-    return tuple(dict.fromkeys(alone))
+    kinds = zip(Scene._fields, GRID, strict=True)
+    made = [{text: condition(kind, text, folders) for text in getattr(suite, key)} for kind, key in kinds]
+    return tuple(Scene(*(axis[text] for axis, text in zip(made, chosen, strict=True))) for chosen in grid(suite))
+
+
+def grid(suite: Suite) -> list[tuple[str, ...]]:
+    """The texts of all scenes of a suite, without making any: what each group of axes spans, others at their first."""
+    groups = [group.split(JOIN) for group in SPANS.get(suite.axes[0], suite.axes)]
+    axes = {key: getattr(suite, key) for key in GRID}
+    spans = [product(*(axes[key] if key in group else axes[key][:1] for key in GRID)) for group in groups]
+    return list(dict.fromkeys(chosen for span in spans for chosen in span))

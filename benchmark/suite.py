@@ -23,6 +23,7 @@ FOLDER = Path(__file__).parent / "suites"
 LARGEST_JSON = 16_000_000  # bytes; a run.json carries its provenance
 LARGEST_YAML = 200_000  # bytes; a suite is a page, and PyYAML reads some 60 kB a second
 GRID = ("acoustics", "channels", "protection", "playout")  # lists of components that are crossed
+SPANS = {"crossed": (JOIN.join(GRID),), "one_at_a_time": GRID}  # words for groups of axes
 LARGEST_GRID = 10_000  # conditions one entry may expand to
 
 
@@ -48,11 +49,12 @@ class Suite:
     """Everything that decides what is computed.
 
     `codecs` maps labels to specs; `acoustics`, `channels`, `protection`, `playout`, `concealment`, `metrics` and
-    `seeds` span the grid with them: the first four ``crossed``, or ``one_at_a_time``, each one alone departing from
-    the first of its list. `concealment` holds names of loss strategies, ``default`` and ``all`` among them (see
-    `benchmark.plan.strategies`). The `anchor` is the codec that stands for none: what the acoustics alone do to speech.
-    `probe` examines each codec as a black box for its latency. `capture_ms` is what a sound card takes. `emodel` says
-    of labels what is published of them for ITU-T G.107 (see `benchmark.emodel.read`); others are not rated.
+    `seeds` span the grid with them: the first four all ``crossed``, or ``one_at_a_time`` (each alone departing from the
+    first of its list), or in groups: ``[acoustics, channels + playout]``. `concealment` holds names of loss
+    strategies, ``default`` and ``all`` among them (see `benchmark.plan.strategies`). The `anchor` is the codec that
+    stands for none: what the acoustics alone do to speech. `probe` examines each codec as a black box for its
+    latency. `capture_ms` is what a sound card takes. `emodel` says of labels what is published of them for ITU-T G.107
+    (see `benchmark.emodel.read`); others are not rated.
     """
 
     name: str = "suite"
@@ -64,7 +66,7 @@ class Suite:
     protection: tuple[str, ...] = ("none",)
     playout: tuple[str, ...] = ("fixed:buffer_ms=60",)
     concealment: tuple[str, ...] = ("default",)
-    axes: Literal["crossed", "one_at_a_time"] = "crossed"
+    axes: tuple[str, ...] = ("crossed",)
     anchor: str | None = "pcm"
     probe: bool = False
     capture_ms: float = 10.0
@@ -151,6 +153,8 @@ def _normal(raw: dict[str, Any]) -> dict[str, Any]:
     raw = dict(raw)
     if isinstance(raw.get("codecs"), list):
         raw["codecs"] = {_text("codecs", c): c for c in raw["codecs"]}
+    if isinstance(raw.get("playout"), dict) and "buffer_ms" in raw["playout"]:
+        raise UserError(f"playout: write it as a component, playout: fixed:buffer_ms={raw['playout']['buffer_ms']}.")
     for key in GRID:
         if key in raw:
             listed = raw[key] if isinstance(raw[key], list) else [raw[key]]
@@ -158,7 +162,7 @@ def _normal(raw: dict[str, Any]) -> dict[str, Any]:
     data = raw.get("data")
     if isinstance(data, dict) and isinstance(data.get("manifest"), str):
         raw["data"] = {**data, "manifest": [data["manifest"]]}
-    for key in ("metrics", "seeds", "concealment"):
+    for key in ("metrics", "seeds", "concealment", "axes"):
         if key in raw:
             listed = raw[key] if isinstance(raw[key], list) else [raw[key]]
             raw[key] = list({repr(value): value for value in listed}.values())
@@ -256,9 +260,12 @@ def _check(suite: Suite) -> None:
             raise UserError(f"{path}: {number} must be above 0, and finite.")
     if not 0 <= suite.capture_ms <= 1000:
         raise UserError(f"capture_ms: {suite.capture_ms} must lie in 0 to 1000.")
-    for label, text in suite.emodel.items():
-        if label not in suite.codecs:
-            raise UserError(f"emodel: no codec has the label {label!r}. {nearest(label, suite.codecs)}")
+    for group in suite.axes:
+        for axis in group.split(JOIN):
+            if axis not in GRID and suite.axes not in [(word,) for word in SPANS]:
+                hint = nearest(axis, [*GRID, *SPANS])
+                raise UserError(f"axes: {axis!r} is neither crossed, one_at_a_time nor an axis. {hint}")
+    for text in suite.emodel.values():
         read(text)
     if suite.anchor is not None:
         parse(suite.anchor)
@@ -275,6 +282,7 @@ def with_codecs(suite: Suite, codecs: Sequence[str]) -> Suite:
         if label in named:
             raise UserError(f"--codec: the label {label!r} stands twice.")
         named[label] = spec
-    changed = replace(suite, codecs=named)
+    known = {label: text for label, text in suite.emodel.items() if label in named or label not in suite.codecs}
+    changed = replace(suite, codecs=named, emodel=known)
     _check(changed)
     return changed

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from benchmark import align, audio
 from benchmark.bench import Bench
 from benchmark.codec import push_size
-from benchmark.link import ratio
 from benchmark.pipeline import Ask, row_of, strategy
 from benchmark.plan import Trial, Work, strategies
 from benchmark.progress import Progress
-from benchmark.scenes import CLEAN
+from benchmark.scenes import CLEAN, Scene
 from benchmark.store import digest
 from benchmark.suite import ANCHOR, Limits
 from benchmark.table import Row
@@ -59,7 +58,7 @@ def _measure(work: Work, bench: Bench) -> list[Measured]:
     except NotMeasured as error:
         return [Measured(name, None, error.status, error.reason) for name in ("encode_rtf", "decode_rtf")]
     seconds = len(clip.signal) / clip.rate
-    return [ratio("encode_rtf", encoding, seconds), ratio("decode_rtf", decoding, seconds)]
+    return [Measured.ratio("encode_rtf", encoding, seconds), Measured.ratio("decode_rtf", decoding, seconds)]
 
 
 def _heard(work: Work) -> str:
@@ -67,8 +66,13 @@ def _heard(work: Work) -> str:
     return strategies(work.subject.info, work.settings.concealment)[0]
 
 
+def _quietest(work: Work) -> Scene:
+    """The scene under which the rows stand: one without losses, if the run has any, as nothing was lost."""
+    return next((scene for scene in work.scenes if scene.channel.text == CLEAN.text), work.scenes[0])
+
+
 def _row(work: Work, measured: Measured) -> Row:
-    trial = Trial(work.scenes[0]._replace(channel=CLEAN), work.settings.seeds[0], _heard(work), "", "")
+    trial = Trial(_quietest(work), work.settings.seeds[0], _heard(work), "", "")
     key = digest("timing", work.subject.identity, work.utterance.sha256)
     row = row_of(work, trial, Ask(None, "", key), measured)
     return row._replace(kind="timing")

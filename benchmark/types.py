@@ -238,7 +238,11 @@ class Point(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What a codec gets to hear, shape (n,), the speech in it at the level it has there, shape (n,), and facts."""
+    """What a codec gets to hear, shape (n,), the speech that is wanted of it, shape (n,), and facts.
+
+    Where speech and noise were scaled jointly so was the speech alone; what else was done to it (a level, a room, a
+    band) was not.
+    """
 
     signal: Signal
     clean: Signal
@@ -342,3 +346,10 @@ class Measured:
     reason: str = ""
     numerator: float | None = None
     denominator: float | None = None
+
+    @classmethod
+    def ratio(cls, name: str, numerator: float, denominator: float) -> "Measured":
+        """A value that keeps its parts, so that it can be pooled."""
+        if denominator == 0:
+            return cls(name, None, "not_applicable", "nothing was sent")
+        return cls(name, numerator / denominator, "ok", "", float(numerator), float(denominator))

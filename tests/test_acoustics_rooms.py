@@ -177,7 +177,7 @@ def test_another_process_with_other_threads_gets_the_same_digits():
     constants = pyroomacoustics.constants
     before = constants.get("num_threads")
     constants.set("num_threads", 3)
-    found, _ = room._response.__wrapped__(asked.size, asked.distance, asked.absorption, asked.order, RATE)
+    found, _ = room._simulated.__wrapped__(asked.size, asked.distance, asked.absorption, asked.order, RATE)
     assert constants.get("num_threads") == 3, "what others set is put back"
     constants.set("num_threads", before)
     environment = {**os.environ, "PRA_NUM_THREADS": "5", "OMP_NUM_THREADS": "2"}
@@ -208,7 +208,7 @@ def test_impossible_rooms_are_refused_in_one_line(text, says):
 
 def test_without_the_library_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(room.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(Unavailable, match=r"pip install 'focalbench\[acoustics\]'"):
+    with pytest.raises(Unavailable, match=r"pip install pyroomacoustics"):
         Room()
 
 
@@ -218,3 +218,10 @@ def test_another_room_is_another_curve():
     assert Room(0.4).title == "room, T60 0.4 s"
     assert Room(0.4, "8x6x3").point.curve == "room of 8x6x3 m, 1.5 m away"
     assert Room(0.4, distance=3).title == "room of 6x5x3 m, 3 m away, T60 0.4 s"
+
+
+def test_right_beside_the_talker_no_decay_is_stated() -> None:
+    heard = Heard(*2 * (np.random.default_rng(0).standard_normal(RATE).astype(np.float32) / 10,))
+    close = Room(rt60=0.12, distance=0.3).apply(heard, RATE, np.random.default_rng(0))
+    assert "rt60_s" not in close.facts
+    assert np.isfinite(close.signal).all()

@@ -88,7 +88,7 @@ def test_a_mistake_is_named(text, message):
         ("fixed", "60 ms buffer", Point("fixed buffer", "ms", 60.0)),
         ("fixed:buffer_ms=12.5", "12.5 ms buffer", Point("fixed buffer", "ms", 12.5)),
         ("talkspurt", "talkspurt buffer", None),
-        ("talkspurt:beta=2", "talkspurt buffer, 2 deviations", None),
+        ("talkspurt:beta=2", "talkspurt buffer, beta 2", None),
         ("quantile:share=0.95,forget=0.983,bucket_ms=20,start_ms=80", "95 % quantile buffer", None),
     ],
 )
@@ -337,3 +337,14 @@ def test_a_step_of_the_delay_is_followed(buffer):
     assert late[1000:1015].mean() > 0.9
     assert late[1500:].mean() < 0.08
     assert waits[1500:].mean() - waits[500:1000].mean() > 70 * MS
+
+
+def test_a_talkspurt_that_begins_within_a_group_begins_with_it():
+    """Four frames are decoded together: they have one instant."""
+    sent = instants(200, 80)
+    earliest_ns = np.repeat(sent, 4)
+    delays = gamma_delays(200)
+    talking = conversation(800, speech=54, pause=25)
+    due = earliest_ns + Talkspurt().waits(sent, delays, earliest_ns, talking)
+    assert np.all(due.reshape(-1, 4) == due[::4, None])
+    assert len(np.unique(due[::4] - earliest_ns[::4])) > 3, "it moves"

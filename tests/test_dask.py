@@ -113,6 +113,14 @@ def test_a_folder_that_the_workers_do_not_see(tmp_path: Path, cluster: Any, monk
     assert not list(tmp_path.glob(".shared-*")), "the token is taken away"
 
 
+def test_data_that_the_workers_do_not_see(tmp_path: Path, cluster: Any) -> None:
+    here = tmp_path / "here.wav"
+    here.touch()
+    execute.check_scheduler(cluster.scheduler_address, tmp_path, [here])
+    with pytest.raises(UserError, match=r"The data are not shared: the Dask worker at tcp://.* does not see .*gone"):
+        execute.check_scheduler(cluster.scheduler_address, tmp_path, [here, tmp_path / "gone.wav"])
+
+
 def blind(path: str) -> str:
     return ""
 

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 import soundfile
 
-from benchmark import audio, table
+from benchmark import audio, replay, table
 from benchmark.inputs import Inputs
-from benchmark.pipeline import asks_of, trials_of
+from benchmark.pipeline import asks_of, key_of_frames, trials_of
 from benchmark.plan import Settings, Subject, Work, plan, subject
 from benchmark.scenes import condition
 from benchmark.suite import load
 from benchmark.types import CodecInfo, NotMeasured, Spec, Utterance
-from tests.quick import make_run, one, shared, values
+from tests.quick import make_run, one, quickly, shared, values
 from tests.quick import suite as quick_suite
 
 NOISE, WORSE = "noise:kind=white,snr=10", "noise:kind=white,snr=0"
@@ -221,3 +221,35 @@ def test_the_seed_reaches_the_noise(tmp_path: Path) -> None:
     results, _ = make_run(asked, tmp_path)
     found = results[(results["name"] == "si_sdr") & (results["codec"] == "uncoded")].set_index("seed")["value"]
     assert found[0] != found[1]
+
+
+@pytest.mark.parametrize(
+    ("codec", "acoustics", "reference"),
+    [
+        ("uncoded", WORSE, "clean"),
+        ("mulaw", WORSE, "input"),
+        ("mulaw", WORSE, "clean"),
+        ("mulaw", "tandem:codec=mulaw", "input"),
+        ("mulaw", "tandem:generations=3", "clean"),
+    ],
+)
+def test_a_row_of_a_room_is_replayed(
+    codec: str, acoustics: str, reference: str, noisy: Path, results: pd.DataFrame, tmp_path: Path
+) -> None:
+    row = one(results, "si_sdr", codec=codec, acoustics=acoustics, reference=reference)
+    with quickly():
+        said = list(replay.replay(noisy, row["key"], tmp_path, tmp_path))
+    [score] = [line for line in said if line.startswith("score     si_sdr")]
+    assert float(score.split()[-1]) == pytest.approx(row["value"], abs=1e-4)
+    assert f"against   {'what was heard' if reference == 'input' else 'the speech'}" in said
+
+
+def test_frames_of_a_tandem_follow_the_delays_that_were_removed() -> None:
+    room = condition("acoustics", "tandem:codec=mulaw")
+    of = work(before=("mulaw", "mulaw:frame_ms=10"))
+    of = replace(of, subject=ready(of.subject), before={k: ready(s) for k, s in of.before.items()})
+    other = {**of.before, "mulaw:frame_ms=10": replace(of.before["mulaw:frame_ms=10"], delay=9)}
+    assert key_of_frames(replace(of, before=other), room) == key_of_frames(of, room), "that codec is of another room"
+    used = {**of.before, "mulaw": replace(of.before["mulaw"], delay=9)}
+    assert key_of_frames(replace(of, before=used), room) != key_of_frames(of, room)
+    assert key_of_frames(replace(of, subject=replace(of.subject, delay=9)), room) != key_of_frames(of, room)

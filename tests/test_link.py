@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from benchmark import emodel, table
+from benchmark.plan import plan
+from benchmark.suite import with_codecs
 from benchmark.types import UserError
 from tests.quick import make_run, one, shared, values
 from tests.quick import suite as quick_suite
@@ -122,7 +124,9 @@ def test_what_may_be_stated_for_the_e_model() -> None:
     assert emodel.read("AMR-WB 12.65k")[1] == "wideband"
     assert emodel.read("GSM-EFR") == (emodel.PUBLISHED["GSM-EFR"], "narrowband")
     with pytest.raises(UserError, match="no codec has the label 'mulav'"):
-        quick_suite("mulaw", emodel={"mulav": "GSM-EFR"})
+        plan(quick_suite("mulaw", emodel={"mulav": "GSM-EFR"}), Path())
+    asked = quick_suite("mulaw", emodel={"mulaw": "GSM-EFR", "Opus": "GSM-EFR"})
+    assert with_codecs(asked, ["Opus=opus"]).emodel == {"Opus": "GSM-EFR"}
 
 
 def test_parity_costs_a_third_more_packets_and_a_packets_wait(results: pd.DataFrame) -> None:

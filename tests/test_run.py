@@ -19,13 +19,14 @@ from pandas.testing import assert_frame_equal
 
 from benchmark import audio, pipeline, suite, table
 from benchmark import run as run_module
+from benchmark.bench import Bench, guarded
 from benchmark.codec import frame_of
 from benchmark.hosts import Encoded
-from benchmark.link import transmit
+from benchmark.inputs import Inputs
 from benchmark.plan import OWN, Settings, Subject, Trial, Work
 from benchmark.scenes import scenes
 from benchmark.suite import Suite
-from benchmark.types import LOST, CodecInfo, Heard, NotMeasured, Spec, UserError, Utterance, ValueInfo
+from benchmark.types import LOST, CodecInfo, Heard, NotMeasured, Spec, Unavailable, UserError, Utterance, ValueInfo
 from tests import misbehaving
 from tests.quick import ROOT, forbid_encoding, make_run, one, shared, values, write_speech
 from tests.quick import suite as quick_suite
@@ -450,7 +451,8 @@ def test_codecs_of_other_frames_meet_the_same_weather() -> None:
     trial = Trial(scenes(made, [])[0], 0, OWN, "", "")
     settings = Settings("streaming", "none", (0,), ("default",), 10.0)
     work = Work(Subject("", Spec("pcm")), Utterance("a", Path("a")), "", (), (), settings, Path())
-    heard = Heard(np.zeros(0, np.float32), np.zeros(0, np.float32))
+    speech: Any = audio.Audio(np.zeros(0, np.float32), 16_000)
+    heard = Heard(speech.signal, speech.signal)
     lost: dict[int, dict[int, bool]] = {}
     for ms in (10, 20, 40):
         info = CodecInfo(16_000, 16_000, frame=16 * ms)
@@ -458,7 +460,7 @@ def test_codecs_of_other_frames_meet_the_same_weather() -> None:
         encoded = Encoded(frames, None)
         of_codec = replace(work, subject=replace(work.subject, info=info))
         stream = pipeline.stream_of(of_codec, encoded, trial.scene.protection)
-        sent = transmit(encoded, stream, trial, of_codec, heard, 16_000)
+        sent = pipeline.transmitted(Inputs(of_codec, speech, None), heard, encoded, stream, trial)
         lost[ms] = {p.sent: bool(d == LOST) for p, d in zip(stream.packets, sent.fate.delays, strict=True)}
     assert 0.15 < np.mean(list(lost[10].values())) < 0.45
     for ms in (20, 40):
@@ -540,3 +542,40 @@ def test_the_worst_example_is_the_one_that_scored_lowest(tmp_path: Path) -> None
     assert [e["why"] for e in index] == ["chosen", "worst"]
     lossy = results[(results["name"] == "stoi") & (results["channel"] == CHANNELS[1])]
     assert index[1]["values"]["stoi"] == lossy["value"].min()
+
+
+def test_what_a_metric_lacks_on_a_worker_is_skipped() -> None:
+    def lacking() -> Any:
+        raise Unavailable("needs weights; fetch them")
+
+    def refusing() -> Any:
+        raise UserError("no such model")
+
+    assert [(m.status, m.reason) for m in guarded(lacking, ["a", "b"])] == [
+        ("skipped", "needs weights; fetch them")
+    ] * 2
+    assert [m.status for m in guarded(refusing, ["a"])] == ["metric_failed"]
+
+
+def test_a_codec_that_a_worker_lacks_is_skipped_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(suite.Limits())
+
+    def lacking(child: Any, method: str, *arguments: Any) -> Any:
+        raise Unavailable("lacks libopus0")
+
+    monkeypatch.setattr(bench, "_call", lacking)
+    with pytest.raises(Unavailable):
+        bench.describe(Spec("pcm"))
+    with pytest.raises(NotMeasured, match="lacks libopus0") as caught:
+        bench.encode(Spec("pcm"), np.zeros(160, np.float32), None)
+    assert caught.value.status == "skipped"
+    bench.close()
+
+
+def test_packets_that_go_for_copies_alone_are_redundancy(tmp_path: Path) -> None:
+    """Every second frame is empty: with a copy each, twice as many packets go, and twice as many bytes."""
+    results, _ = make_run(quick_suite(f"{HERE}Dtx", protection=["none", "redundancy:copies=1,headers=none"]), tmp_path)
+    rates = results.pivot_table(index="name", columns="protection", values="value")
+    plain, copied = rates["none"], rates["redundancy:copies=1,headers=none"]
+    assert copied["redundancy_bps"] == pytest.approx(copied["wire_bps"] - plain["wire_bps"])
+    assert copied["wire_bps"] > plain["wire_bps"]

@@ -8,8 +8,8 @@ import pytest
 
 from benchmark import manifest, seeds
 from benchmark.plan import _check_voices, plan, uncoded
-from benchmark.scenes import Condition, condition, scenes
-from benchmark.suite import Suite, load
+from benchmark.scenes import Condition, condition, grid, scenes
+from benchmark.suite import Suite, load, shipped
 from benchmark.types import LOST, Fate, UserError, Utterance
 
 SENT = np.arange(1, 5_001) * 20_000_000
@@ -25,11 +25,16 @@ def test_crossed_axes_are_all_combinations_and_alone_each_departs_from_the_first
     axes |= {"playout": ("fixed:buffer_ms=60", "fixed:buffer_ms=20")}
     crossed = scenes(Suite(**axes), [])
     assert len(crossed) == len(set(crossed)) == 2 * 3 * 2
-    alone = scenes(Suite(axes="one_at_a_time", **axes), [])
+    alone = scenes(Suite(axes=("one_at_a_time",), **axes), [])
     assert len(alone) == 1 + 1 + 2 + 1
     assert set(alone) < set(crossed)
     first = alone[0]
     assert all(sum(a != b for a, b in zip(scene, first, strict=True)) <= 1 for scene in alone)
+    grouped = Suite(axes=("acoustics", "channels + playout"), **axes)
+    made = scenes(grouped, [])
+    assert len(made) == 2 + 3 * 2 - 1 == len(grid(grouped))
+    assert set(alone) < set(made) < set(crossed)
+    assert (len(grid(Suite(**axes))), len(grid(Suite(axes=("one_at_a_time",), **axes)))) == (12, 5)
 
 
 def test_a_chain_of_networks_loses_what_each_loses_and_adds_the_delays() -> None:
@@ -114,3 +119,32 @@ def test_the_anchor_hears_every_room_over_a_still_network(tmp_path: Path) -> Non
     assert [subject.label for subject in tandem.before] == ["opus:bitrate=12000"]
     assert plan(load("dropout"), tmp_path).anchor is None
     assert plan(load("noise", [("anchor", None)]), tmp_path).anchor is None
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_suite_can_be_planned(name: str, tmp_path: Path) -> None:
+    asked = load(name)
+    assert len(plan(asked, tmp_path).scenes) == len(grid(asked))
+
+
+def test_a_file_that_changes_is_another_network_at_once(tmp_path: Path) -> None:
+    trace, found = tmp_path / "a.txt", []
+    for line in ("0", "1"):
+        trace.write_text(f"{line}\n" * 10)
+        made = condition("channel", "trace:path=a.txt", [tmp_path])
+        lost = made.channel().fate(SENT[:10], seeds.generator(0)).delays == LOST
+        found.append((made.identity, int(lost.sum())))
+    assert [count for _, count in found] == [0, 10]
+    assert found[0][0] != found[1][0]
+
+
+def test_other_states_and_slots_leave_the_common_curve_of_losses() -> None:
+    usual = condition("channel", "gilbert:burst_ratio=2,loss=0.1")
+    assert (usual.loss, usual.burst_ratio, usual.point) == (0.1, 2, None)
+    for text in ("gilbert:burst_ratio=2,loss=0.1,loss_bad=0.5", "gilbert:burst_ratio=2,loss=0.1,slot_ms=80"):
+        other = condition("channel", text)
+        assert (other.loss, other.burst_ratio) == (None, None)
+        assert other.point is not None
+        assert other.point.x == pytest.approx(10)
+    chain = condition("channel", "gilbert:burst_ratio=2,loss=0.1 + delay:ms=5")
+    assert chain.loss is None

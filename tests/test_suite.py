@@ -57,7 +57,7 @@ def test_every_key_is_read(read):
     assert isinstance(made.limits.seconds, float)
     assert made.acoustics == ("level:dbov=-36", "level:dbov=-16")
     assert made.playout == ("fixed:buffer_ms=20", "fixed:buffer_ms=100")
-    assert (made.axes, made.anchor, made.probe, made.capture_ms) == ("one_at_a_time", None, True, 5.0)
+    assert (made.axes, made.anchor, made.probe, made.capture_ms) == (("one_at_a_time",), None, True, 5.0)
     assert (made.header, made.mode, made.save_audio) == ("ipv6_udp_rtp", "offline", "none")
 
 
@@ -81,8 +81,10 @@ def test_the_dropout_suite_is_its_grid():
     [
         ("codec: [pcm]", "Unknown key 'codec'. Did you mean 'codecs'?"),
         (BASE + "data: {limt: 3}", "Unknown key 'data.limt'. Did you mean 'data.limit'?"),
-        (BASE + "playout: {buffer_ms: 3}", "playout: buffer_ms: 3 is not a group of keys"),
-        (BASE + "axes: star", "axes: 'star' is not one of crossed, one_at_a_time"),
+        (BASE + "playout: {buffer_ms: 3}", "write it as a component, playout: fixed:buffer_ms=3."),
+        (BASE + "axes: star", "axes: 'star' is neither crossed, one_at_a_time nor an axis"),
+        (BASE + "axes: [channels + room]", "axes: 'room' is neither crossed, one_at_a_time nor an axis"),
+        (BASE + "axes: [crossed, channels]", "axes: 'crossed' is neither"),
         (BASE + "probe: 1", "probe: 1 is not true or false"),
         (BASE + "capture_ms: -1", "capture_ms: -1.0 must lie in 0 to 1000"),
         (BASE + "anchor: 'pcm:rate=1,rate=2'", "the parameter 'rate' stands twice"),

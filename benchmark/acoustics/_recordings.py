@@ -88,8 +88,12 @@ def _talker(files: Sequence[Utterance], samples: int, rate: int, generator: np.r
     return stretch(joined, samples, rate, generator)
 
 
-@lru_cache(maxsize=KEPT)
 def _voice(path: Path, rate: int) -> Floats:
+    return _speech(path, path.stat().st_mtime_ns, rate)
+
+
+@lru_cache(maxsize=KEPT)
+def _speech(path: Path, changed: int, rate: int) -> Floats:
     """The speech in a file without pauses, at an active level of 0 dBov; empty when there is none."""
     speech = _read(path, rate)
     gain = 10 ** (-active_level(speech, rate).level_db / 20)

@@ -24,10 +24,18 @@ def reverberant(heard: Heard, response: Signal | Floats, direct: int, rate: int)
     return fitted(heard, wet[direct - start :][: len(heard.signal)])
 
 
+LEAST = 16  # samples of the decay; below, as right beside the talker, the direct sound is all of it
+
+
 def decay_time(response: Signal | Floats, rate: int) -> float:
-    """Seconds to -60 dB, from the slope between -5 and -25 dB of the backward integral [ISO 3382-1: T20]."""
+    """Seconds to -60 dB, from the slope of the backward integral between -5 and -25 dB [ISO 3382-1: T20].
+
+    NaN where too few samples tell.
+    """
     energy = np.cumsum(np.square(response[::-1], dtype=np.float64))[::-1]
     decibels = 10 * np.log10(np.maximum(energy / energy[0], 1e-30))
     within = np.flatnonzero((decibels <= -5) & (decibels >= -25))
+    if len(within) < LEAST:
+        return float("nan")
     slope, _ = np.polyfit(within / rate, decibels[within], 1)
     return float(-60 / slope)

@@ -5,8 +5,10 @@ All walls absorb alike, by Sabine's formula turned round. It is an approximation
 
 import importlib.util
 import math
+import threading
 from functools import lru_cache
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +22,8 @@ WALL = 0.3  # m that talker and listener keep from the walls
 # Of the sides: the point between the two. It is off the centre, where echoes would come in pairs.
 MIDDLE = (0.47, 0.54, 0.45)
 DEFAULTS = ("6x5x3", 1.5)
+
+_lock = threading.Lock()
 
 
 class Room:
@@ -51,7 +55,7 @@ class Room:
             text = f"the room of {size} m has place for {largest:.2f} m, {WALL} m off the walls"
             raise UserError(f"room: distance={distance} is too far: {text}.")
         if importlib.util.find_spec("pyroomacoustics") is None:
-            raise Unavailable("room needs pyroomacoustics: pip install 'focalbench[acoustics]'")
+            raise Unavailable("room needs pyroomacoustics: pip install pyroomacoustics")
 
     @property
     def absorption(self) -> float:
@@ -87,7 +91,8 @@ class Room:
         long_enough("room", heard.signal, rate)
         response, direct = _response(self.size, self.distance, self.absorption, self.order, rate)
         wet = reverberant(heard, response, direct, rate)
-        return wet._replace(facts={**wet.facts, "rt60_s": decay_time(response[direct:], rate)})
+        decay = decay_time(response[direct:], rate)
+        return wet if math.isnan(decay) else wet._replace(facts={**wet.facts, "rt60_s": decay})
 
 
 def versions() -> dict[str, str]:
@@ -119,8 +124,15 @@ def _largest_distance(size: tuple[float, float, float]) -> float:
     return 2 * min(r / a for r, a in zip(reach, along, strict=True))
 
 
+def _response(*geometry: Any) -> tuple[Signal, int]:
+    """See `_simulated`; one at a time, as it changes settings of the whole library."""
+    with _lock:
+        found: tuple[Signal, int] = _simulated(*geometry)
+    return found
+
+
 @lru_cache(maxsize=16)
-def _response(
+def _simulated(
     size: tuple[float, float, float], distance: float, absorption: float, order: int, rate: int
 ) -> tuple[Signal, int]:
     """The impulse response, and the sample at which its direct sound is."""

@@ -43,7 +43,7 @@ class Tandem:
     def title(self) -> str:
         """What the report calls this condition."""
         before = f"{self.generations - 1} × {self.spec} before"
-        return f"generation {self.generations}" if self.codec == SELF else before
+        return f"tandem, generation {self.generations}" if self.codec == SELF else before
 
     @property
     def point(self) -> Point:

@@ -14,7 +14,7 @@ into the first.
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -47,7 +47,9 @@ class Quantile:
     @property
     def title(self) -> str:
         """What the report calls it."""
-        return f"{100 * self.share:g} % quantile buffer"
+        usual = Quantile(self.share)
+        other = [f"{f.name} {v:g}" for f in fields(self) if (v := getattr(self, f.name)) != getattr(usual, f.name)]
+        return ", ".join([f"{100 * self.share:g} % quantile buffer", *other])
 
     def waits(self, sent: Nanoseconds, delays: Nanoseconds, earliest: Nanoseconds, talking: Booleans) -> Nanoseconds:
         """See `benchmark.types.PlayoutBuffer`."""

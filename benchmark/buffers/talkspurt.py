@@ -11,7 +11,7 @@ waited until there is one. A shorter delay cuts the pause before it short, at mo
 pauses as they are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -37,7 +37,9 @@ class Talkspurt:
     @property
     def title(self) -> str:
         """What the report calls it."""
-        return "talkspurt buffer" + (f", {self.beta:g} deviations" if self.beta != 4 else "")
+        usual = Talkspurt()
+        other = [f"{f.name} {v:g}" for f in fields(self) if (v := getattr(self, f.name)) != getattr(usual, f.name)]
+        return ", ".join(["talkspurt buffer", *other])
 
     def waits(self, sent: Nanoseconds, delays: Nanoseconds, earliest: Nanoseconds, talking: Booleans) -> Nanoseconds:
         """See `benchmark.types.PlayoutBuffer`."""
@@ -47,10 +49,13 @@ class Talkspurt:
         edges = np.flatnonzero(np.diff(talking, prepend=False, append=False)).tolist()
         spoken = 0
         for first, end in zip(edges[::2], edges[1::2], strict=True):
+            first = int(np.searchsorted(earliest, earliest[first]))  # frames of one group are decoded together
+            if first < spoken:
+                continue  # it begins in the group in which the one before it ended
             instant = max(earliest[first] + wanted[first], due[spoken - 1] if spoken else 0)
             due[spoken:first] = np.minimum(due[spoken:first], instant)  # not played yet, as this instant is in future
             due[first:] = earliest[first:] + (instant - earliest[first])
-            spoken = end
+            spoken = int(np.searchsorted(earliest, earliest[end - 1], side="right"))
         return due - earliest
 
     def _delays(self, delays: Nanoseconds) -> Nanoseconds:

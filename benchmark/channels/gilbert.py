@@ -22,7 +22,7 @@ import numpy as np
 from benchmark.channels._checks import number, probability, rounded_up
 from benchmark.channels._slots import USUAL, note
 from benchmark.channels.bernoulli import uniform
-from benchmark.types import LOST, Booleans, Fate, Nanoseconds, UserError
+from benchmark.types import LOST, Booleans, Fate, Nanoseconds, Point, UserError
 
 BLOCK = 256  # renewals drawn at a time; sequential draws, so the block size does not change the weather
 
@@ -76,10 +76,24 @@ class Gilbert:
     @property
     def title(self) -> str:
         """What the report calls this condition."""
+        return f"{100 * self.loss:g} % loss, {self._kind}"
+
+    @property
+    def usual(self) -> bool:
+        """Whether it is a point on the curve over loss at its burst ratio; with other states or slots, on its own."""
+        return (self.loss_good, self.loss_bad, self.slot_ms) == (0, 1, USUAL)
+
+    @property
+    def point(self) -> Point | None:
+        """Where it lies on that curve of its own."""
+        return None if self.usual else Point(f"losses, {self._kind}", "% loss", 100 * self.loss)
+
+    @property
+    def _kind(self) -> str:
         parts = ""
         if (self.loss_good, self.loss_bad) != (0, 1):
             parts = f" of a bad state with {100 * self.loss_bad:g} % loss, {100 * self.loss_good:g} % else"
-        return f"{100 * self.loss:g} % loss, burst ratio {self.ratio:.3g}{parts}{note(self.slot_ms)}"
+        return f"burst ratio {self.ratio:.3g}{parts}{note(self.slot_ms)}"
 
     def fate(self, sent: Nanoseconds, generator: np.random.Generator) -> Fate:
         """Lost where the draw of the send instant is below the state's loss probability."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.channels._checks import number
+from benchmark.channels._slots import note
 from benchmark.patterns.files import FORMATS, check_format, read_losses
 from benchmark.types import Fate, Nanoseconds, UserError
 
@@ -40,7 +41,7 @@ class Trace:
     @property
     def title(self) -> str:
         """What the report calls this condition."""
-        return f"trace {self.path.stem}"
+        return f"trace {self.path.stem}" + (", from anywhere" if self.start == "random" else "") + note(self.slot / 1e6)
 
     def fate(self, sent: Nanoseconds, generator: np.random.Generator) -> Fate:
         """The recorded delay of the entry that covers the send instant."""

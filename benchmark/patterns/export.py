@@ -9,6 +9,8 @@ from benchmark.channels._checks import number
 from benchmark.patterns.files import FORMATS, check_format, encode_bit_errors, encode_losses
 from benchmark.types import LOST, Booleans, Channel, Fate, UserError
 
+MOST = 10_000_000  # packets: 55 hours of 20 ms, which take seconds
+
 
 def write_pattern(channel: Channel, *, packets: int, packet_ms: float, seed: int, format: str, path: Path) -> str:
     """Draw a network at the instants ``packet_ms``, ``2 packet_ms``, ..., write it to `path`, and say what was drawn.
@@ -28,14 +30,15 @@ def write_pattern(channel: Channel, *, packets: int, packet_ms: float, seed: int
     """
     check_format("trace", format, FORMATS)
     number("trace", "packet_ms", packet_ms, 0.001, "a microsecond")
-    if not isinstance(packets, int) or packets < 1:
-        raise UserError(f"trace: packets={packets} must be a whole number of at least 1; write 1000 for 20 s of 20 ms.")
+    if not isinstance(packets, int) or not 1 <= packets <= MOST:
+        text = f"trace: packets={packets} must be a whole number from 1 to {MOST}"
+        raise UserError(f"{text}; write 1000 for 20 s of 20 ms.")
     slot = round(packet_ms * 1e6)
     fate = channel.fate(slot * np.arange(1, packets + 1), _generator(seed))
     wrong = _bit_errors(channel, packets, seed)
     if not wrong.any():
         blob, said = encode_losses(slot, fate.delays, format), _losses(fate, slot)
-        replay = f"trace:path={path.name},format={format}"
+        replay = f"trace:path={path},format={format}"
         replay += "" if format == "csv" or packet_ms == 20 else f",slot_ms={packet_ms:g}"
     elif fate.delays.any():
         raise UserError(
@@ -43,7 +46,7 @@ def write_pattern(channel: Channel, *, packets: int, packet_ms: float, seed: int
         )
     else:
         blob, said = encode_bit_errors(wrong, format), f"{packets} bits, {_share(wrong)} wrong{_runs(wrong, 'bits')}"
-        replay = f"bit_errors:path={path.name},format={format}"
+        replay = f"bit_errors:path={path},format={format}"
     try:
         path.write_bytes(blob)
     except OSError as error:

@@ -41,7 +41,7 @@ def read_losses(path: Path, slot: int, form: str = "auto") -> tuple[int, Nanosec
     if form in BIT_FORMATS:
         pattern = softbits.decode(blob, str(path), form)
         if pattern.of == "bits":
-            raise UserError(f"{path} is a pattern of bit errors, not of losses; write bit_errors:path={path.name}.")
+            raise UserError(f"{path} is a pattern of bit errors, not of losses; write bit_errors:path={path}.")
         lost = pattern.errors
     else:
         lost = text.decode(blob, str(path), one_a_line=form == "plc")
@@ -58,7 +58,7 @@ def read_bit_errors(path: Path, form: str = "auto") -> Booleans:
     form = detect(blob, path) if form == "auto" else form
     pattern = softbits.decode(blob, str(path), form) if form in BIT_FORMATS else None
     if pattern is None or pattern.of == "frames":
-        raise UserError(f"{path} is a pattern of losses, not of bit errors; write trace:path={path.name}.")
+        raise UserError(f"{path} is a pattern of losses, not of bit errors; write trace:path={path}.")
     return pattern.errors
 
 

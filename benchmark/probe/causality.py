@@ -24,7 +24,7 @@ class Causality(NamedTuple):
 
 
 def causality(subject: Subject) -> Causality:
-    """The reach of the output, for changes at every phase of a group of frames, its first and last sample included."""
+    """The reach of the output, for changes at phases over a group of frames, its first and last sample included."""
     info, period = subject.info, subject.period
     if not info.streaming:
         raise NotMeasured("not_applicable", "it declares that its encoder sees the whole utterance")
