@@ -15,7 +15,7 @@ from benchmark.stats import Estimate
 from reports.conditions import Condition, Curve, loss_curves
 from reports.drawing import LETTER, SHAPES, Look, beside, panel, short, spaced, svg
 from reports.scores import Field
-from reports.summary import INPUT, Run, number, precision
+from reports.summary import INPUT, Run, number, parts, precision
 from reports.words import HEADLINE_LOSS
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _measured(
     names = {condition.name: loss for loss, condition in levels.items()}
     rows = run.rows
     rows = rows[(rows["metric"] == metric) & rows["condition"].isin(names) & rows["codec"].isin(run.codecs)]
-    rows = _parts(rows).assign(level=rows["condition"].map(names))
+    rows = parts(rows).assign(level=rows["condition"].map(names))
     complete = rows.groupby("codec")["level"].nunique() == len(levels)
     sums = _by_utterance(rows[rows["codec"].map(complete)])
     found = {}
@@ -195,13 +195,6 @@ def _measured(
         above, below = ours["above"].to_numpy(), ours["below"].to_numpy()
         found[codec] = tolerance(sorted(levels), above, below, speakers, better, margin)
     return found
-
-
-def _parts(rows: Any) -> Any:
-    """Numerators, none where there is no value, and denominators; those of a plain value are itself and one."""
-    split = rows["numerator"].notna() & rows["denominator"].notna()
-    above = rows["numerator"].where(split, rows["value"]).where(rows["status"] == "ok")
-    return rows.assign(above=above, below=rows["denominator"].where(split, 1.0))
 
 
 def _by_utterance(rows: Any) -> Any:
