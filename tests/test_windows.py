@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmark.audio import Audio
+from benchmark.holes import in_windows, recovered
 from benchmark.metrics.mel_distance import frame_centres, make
 from benchmark.types import Floats, NotMeasured, Signal
 from benchmark.windows import TAIL, Inside, merged, window_mel_distance
@@ -126,3 +128,14 @@ def test_refuses_what_the_metric_refuses(damaged: Signal) -> None:
         window_mel_distance(NOISE, 0 * NOISE, RATE, [(0.1, 0.2)])
     with pytest.raises(ValueError, match="align them first"):
         window_mel_distance(NOISE, damaged[1:], RATE, [(0.1, 0.2)])
+
+
+def test_each_file_without_losses_has_an_error_of_its_own() -> None:
+    """One that is raised again and again keeps every frame it went through, and their signals."""
+    speech, caught = Audio(np.ones(16_000, np.float32), 16_000), []
+    for call in (lambda: in_windows(speech, speech, []), lambda: recovered(speech.signal, speech, [])):
+        for _ in range(2):
+            with pytest.raises(NotMeasured, match="nothing was lost") as error:
+                call()
+            caught.append(error.value)
+    assert len({id(error) for error in caught}) == 4
