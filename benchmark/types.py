@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ Nanoseconds: TypeAlias = npt.NDArray[np.int64]
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 Scalar: TypeAlias = str | int | float | bool | None
 Mode: TypeAlias = Literal["streaming", "offline"]
+Trust: TypeAlias = Literal["yes", "care", "no"]
+Description: TypeAlias = Any  # of a listener: None, numbers, text, arrays, lists and dicts (by text) of these
 Status: TypeAlias = Literal[
     "ok",
     "not_applicable",
@@ -51,6 +53,9 @@ class NotMeasured(Exception):
         super().__init__(status, reason)
         self.status: Status = status
         self.reason = reason
+
+
+Result: TypeAlias = "float | Ratio | NotMeasured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +317,19 @@ class Protection(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Validity:
+    """Whether a value says how good speech is: where packets were lost, in noise, and from generative codecs.
+
+    ``care``: it orders versions of one codec, or needs a second metric beside it; `why` says so in a sentence.
+    """
+
+    loss: Trust
+    noise: Trust
+    generative: Trust
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ValueInfo:
     """What a reader must know about one named value.
 
@@ -322,18 +340,61 @@ class ValueInfo:
     better: Literal["higher", "lower", "neither"]
     source: str
     rate: int | None = None
+    validity: Validity | None = None
+
+
+class Ratio(NamedTuple):
+    """A value by its parts, which are pooled as sum over sum."""
+
+    numerator: float
+    denominator: float
 
 
 class Metric(Protocol):
     """A pure function: aligned signals of equal length in, named values out.
 
-    Where each value costs on its own, it may take a fourth argument `names`, the values that are asked.
+    Where each value costs on its own, it may take a fourth argument `names`, the values that are asked. A value
+    that cannot be had where others can is a `NotMeasured` in the place of its number.
 
     Raises:
         NotMeasured: when there is no honest value, with the status and the reason.
     """
 
-    def __call__(self, reference: Signal, degraded: Signal, rate: int) -> Mapping[str, float]: ...
+    def __call__(self, reference: Signal, degraded: Signal, rate: int) -> Mapping[str, Result]: ...
+
+
+class Known(NamedTuple):
+    """What a listener may compare an output with: what it said of other signals, and the utterance's labels.
+
+    Attributes:
+        reference: what it said of the reference.
+        same: of another utterance by the same speaker, never coded; None where there is none.
+        other: of an utterance by another speaker, never coded; None where there is none.
+        labels: of the utterance, as far as the metric's module names them in ``LABELS``.
+    """
+
+    reference: "Description | NotMeasured | None" = None
+    same: "Description | NotMeasured | None" = None
+    other: "Description | NotMeasured | None" = None
+    labels: Mapping[str, str] = MappingProxyType({})
+
+
+class Listener(Protocol):
+    """A metric that hears each signal on its own, as a model or a person does; what it says of them is compared.
+
+    Its module says what it compares with: ``NEEDS``, of ``reference``, ``same`` and ``other``. What it says of these is
+    asked once per run, and kept. Signals of equal rate but of any length come together; no value may depend on which.
+    """
+
+    def describe(
+        self, signals: Sequence[Signal], rate: int, labels: Sequence[Mapping[str, str]]
+    ) -> "Sequence[Description | NotMeasured]":
+        """What it says of each signal, or why it says nothing; plain types and arrays."""
+        ...
+
+    def compare(self, degraded: "Description", known: Known) -> Mapping[str, Result]:
+        """The named values of an output it said `degraded` of. Raises NotMeasured as a `Metric` does."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
