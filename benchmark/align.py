@@ -109,6 +109,23 @@ def check_pair(metric: str, reference: Signal, degraded: Signal) -> None:
         raise NotMeasured("no_speech", "the reference is silent")
 
 
+def check_signal(metric: str, signal: Signal) -> None:
+    """What a listener asks of a signal, before any arithmetic.
+
+    Raises:
+        ValueError: when it is not a finite signal of shape (n,).
+        NotMeasured: too_short when it is empty, no_speech when it is silent.
+    """
+    if signal.ndim != 1:
+        raise ValueError(f"{metric}: the signal has shape {signal.shape}; it has to be mono, shape (n,).")
+    if not np.isfinite(signal).all():
+        raise ValueError(f"{metric}: the signal holds NaN or infinity.")
+    if not len(signal):
+        raise NotMeasured("too_short", "the signal is empty")
+    if not signal.any():
+        raise NotMeasured("no_speech", "the signal is silent")
+
+
 def estimate_delay(reference: Signal, degraded: Signal, rate: int, limit_s: float = 0.5) -> Delay:
     """Find by how many samples `degraded` trails `reference`, both at `rate` Hz; their lengths may differ.
 

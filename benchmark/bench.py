@@ -1,16 +1,23 @@
-"""A worker's bench: a codec or two and one set of metrics at hand, each in its supervised child."""
+"""A worker's bench: a codec or two, the metrics of pairs and the listeners at hand, each in its supervised child."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from benchmark.audio import Audio
 from benchmark.child import Child, ChildFailed, Reply
 from benchmark.hosts import Encoded, Opened, measured
+from benchmark.scorers import Scorer
 from benchmark.suite import Limits
 from benchmark.types import (
     CodecInfo,
+    Description,
+    Known,
     Measured,
     NotMeasured,
+    Result,
+    Scalar,
     Signal,
     Slot,
     Spec,
@@ -31,6 +38,7 @@ class Bench:
         self.codec_seconds = self.metric_seconds = self.start_seconds = 0.0
         self._codecs: dict[str, Child] = {}
         self._metrics = self._child("benchmark.hosts:ScoreHost")
+        self._listeners = self._child("benchmark.hosts:ListenHost")  # apart: PESQ's crashes cost no loaded model
         self._closed = False
         self._pair: Pair = ("", ())
         self._holds: tuple[int, Pair] = (-1, self._pair)  # which child holds what
@@ -95,20 +103,61 @@ class Bench:
         found: Opened = reply.value
         return found
 
-    def measure(
-        self, module: str, attribute: str, spec: Spec, rate: int | None, names: Sequence[str]
-    ) -> list[Measured]:
-        """The named values of the pair, each with a status; never raises for what a metric does."""
+    def pair(self) -> tuple[Audio, Audio]:
+        """The files that `open` aligned, reference first, as they are scored."""
+        (reference, degraded) = self._call(self._metrics, "pair").value
+        return Audio(*reference), Audio(*degraded)
+
+    def measure(self, scorer: Scorer) -> list[Measured]:
+        """The scorer's values of the pair, each with a status; never raises for what a metric does."""
 
         def call() -> list[Measured]:
             if self._holds[0] != self._metrics.generation or self._holds[1] is not self._pair:
                 self.metric_seconds += self._call(self._metrics, *self._message()).seconds
                 self._holds = (self._metrics.generation, self._pair)
-            reply = self._call(self._metrics, "measure", module, attribute, dict(spec.params), rate, tuple(names))
+            reply = self._call(self._metrics, "measure", *_called(scorer), scorer.rate, scorer.names)
             self.metric_seconds += reply.seconds
-            return measured(names, reply.value)
+            return measured(scorer.names, reply.value)
 
-        return guarded(call, names)
+        return guarded(call, scorer.names)
+
+    def listen(
+        self, scorer: Scorer, heard: Sequence[Audio], labels: Sequence[Mapping[str, str]]
+    ) -> list[Description | NotMeasured]:
+        """What a listener says of each signal, or why nothing; a signal that ends it costs the others nothing.
+
+        Raises:
+            Unavailable, UserError: when it cannot run here, or refuses its parameters.
+            NotMeasured: ``metric_failed`` when it fails without any signal, which only loads its model.
+        """
+        signals = [(one.signal, one.rate) for one in heard]
+        try:
+            reply = self._call(self._listeners, "describe", *_called(scorer), scorer.rate, signals, list(labels))
+        except (ChildFailed, NotMeasured) as error:
+            if not heard:
+                raise NotMeasured(*status_of(error)) from error
+            if len(heard) == 1:
+                return [NotMeasured(*status_of(error))]
+            return [said for pair in zip(heard, labels, strict=True) for said in self.listen(scorer, *_ones(pair))]
+        self.metric_seconds += reply.seconds
+        found: list[Description | NotMeasured] = reply.value
+        return found
+
+    def compare(self, scorer: Scorer, pairs: Sequence[tuple[Description, Known]]) -> list[list[Measured]]:
+        """A listener's values of each output from what it said; never raises for what it does."""
+
+        def call(some: Sequence[tuple[Description, Known]]) -> list[list[Measured]]:
+            reply = self._call(self._listeners, "compare", *_called(scorer), list(some))
+            self.metric_seconds += reply.seconds
+            return [guarded(partial(_values, scorer, found), scorer.names) for found in reply.value]
+
+        try:
+            return call(pairs) if pairs else []
+        except (ChildFailed, NotMeasured, Unavailable, UserError) as error:
+            if len(pairs) == 1:
+                status, reason = status_of(error)
+                return [[Measured(name, None, status, reason) for name in scorer.names]]
+            return [values for pair in pairs for values in self.compare(scorer, [pair])]
 
     def _message(self) -> tuple[Any, ...]:
         """The call that brings the pair to the child, without a reference that it has already."""
@@ -126,17 +175,36 @@ class Bench:
         """End the children, for good: a work still under way in another thread fails, and starts no new ones."""
         self._closed = True
         self._metrics.close()
+        self._listeners.close()
         for codec in list(self._codecs.values()):  # a list: the other thread goes on until it meets `_closed`
             codec.close()
+
+
+def _called(scorer: Scorer) -> tuple[str, str, dict[str, Scalar]]:
+    return scorer.module, scorer.attribute, dict(scorer.spec.params)
+
+
+def _ones(pair: tuple[Audio, Mapping[str, str]]) -> tuple[list[Audio], list[Mapping[str, str]]]:
+    return [pair[0]], [pair[1]]
+
+
+def _values(scorer: Scorer, found: Mapping[str, Result] | NotMeasured) -> list[Measured]:
+    if isinstance(found, NotMeasured):
+        raise found
+    return measured(scorer.names, found)
 
 
 def guarded(call: Callable[[], list[Measured]], names: Sequence[str]) -> list[Measured]:
     """The values of `call`, or the reason why there are none, once per name."""
     try:
         return call()
-    except NotMeasured as error:
-        return [Measured(name, None, error.status, error.reason) for name in names]
-    except Unavailable as error:
-        return [Measured(name, None, "skipped", str(error)) for name in names]
-    except (ChildFailed, UserError) as error:
-        return [Measured(name, None, "metric_failed", str(error)) for name in names]
+    except (NotMeasured, Unavailable, ChildFailed, UserError) as error:
+        status, reason = status_of(error)
+        return [Measured(name, None, status, reason) for name in names]
+
+
+def status_of(error: NotMeasured | Unavailable | ChildFailed | UserError) -> tuple[Status, str]:
+    """The status and the reason of values that a metric did not give."""
+    if isinstance(error, NotMeasured):
+        return error.status, error.reason
+    return ("skipped" if isinstance(error, Unavailable) else "metric_failed"), str(error)

@@ -25,7 +25,7 @@ from typing import IO, Any
 from benchmark.types import NotMeasured, Unavailable, UserError
 
 LENGTH = struct.Struct(">Q")
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")  # read by libraries
+THREADS = tuple(f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA"))  # which read it
 BOOT = "import sys; sys.path.append(sys.argv[1]); from benchmark.child import main; main(*map(int, sys.argv[2:]))"
 LARGEST_OUTPUT = 1 << 30  # bytes a child may write into any one file, its error output included
 

@@ -4,6 +4,7 @@ import argparse
 import importlib
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -113,6 +114,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     _workers(parser)
     add("--scheduler", metavar="ADDR", help="a Dask scheduler, in place of --workers")
     add("--seed", type=int, metavar="N", help="in place of the suite's seeds")
+    add("--device", choices=["cpu", "cuda"], help="for metrics with a model (default: cpu)")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a suite key, for example data.split=test")
     add("--save-audio", choices=["none", "report", "all"], help="what audio is kept (default: what the report plays)")
     add("--timing", action="store_true", help="measure real-time factors afterwards, one codec at a time")
@@ -163,7 +165,14 @@ def _score_arguments(parser: argparse.ArgumentParser) -> None:
     _workers(parser)
     text = "one shift per file (default), the folder's median, or none"
     parser.add_argument("--align", choices=["file", "folder", "none"], default="file", help=text)
-    parser.add_argument("--metrics", metavar="NAME,...", help="default: all of focalbench ls metrics")
+    text = "values, metrics (dnsmos, asr:model=ctc) or cheap (signals only); default: all of focalbench ls metrics"
+    parser.add_argument("--metrics", metavar="NAME,...", help=text)
+    text = "a manifest that gives transcripts, languages and speakers to the references, by id or file name"
+    parser.add_argument("--data", metavar="MANIFEST", help=text)
+    text = "what models said of references, shared by many runs (default: in the run folder)"
+    parser.add_argument("--cache", type=Path, metavar="DIR", help=text)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="for metrics with a model")
+    _data_root(parser)
 
 
 def _table_arguments(parser: argparse.ArgumentParser) -> None:
@@ -176,6 +185,11 @@ def _table_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _words(text: str | None) -> list[str] | None:
     return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _metrics(text: str | None) -> list[str] | None:
+    """As `_words`, but a comma before ``key=`` parts the parameters of one metric, not two metrics."""
+    return None if text is None else [word.strip() for word in re.split(r",(?!\s*\w+=)", text) if word.strip()]
 
 
 def data_root(given: Path | None) -> Path:
@@ -203,6 +217,7 @@ def _suite(options: argparse.Namespace) -> Any:
         except yaml.YAMLError as error:
             raise UserError(f"--set {text}: {value!r} is not YAML.") from error
     given = {"data.manifest": options.data, "data.limit": options.limit, "save_audio": options.save_audio}
+    given["device"] = options.device
     given["seeds"] = None if options.seed is None else [options.seed]
     changes += [(key, value) for key, value in given.items() if value is not None]
     loaded = suite.load(options.suite, changes)
@@ -257,10 +272,18 @@ def _score(options: argparse.Namespace) -> int:
     from benchmark import score
     from benchmark.progress import Shown
 
-    metrics = _words(options.metrics) or score.METRICS
-    command = shlex.join(["focalbench", *sys.argv[1:]])
-    folders = (options.reference, options.degraded, options.out)
-    results = score.score(*folders, metrics, options.align, options.workers, Shown(), command)
+    settings = score.Options(
+        out=options.out,
+        metrics=_metrics(options.metrics),
+        alignment=options.align,
+        data=options.data,
+        data_root=data_root(options.data_root),
+        cache=options.cache,
+        device=options.device,
+        workers=options.workers,
+        command=shlex.join(["focalbench", *sys.argv[1:]]),
+    )
+    results = score.score(options.reference, options.degraded, settings, Shown())
     sys.stdout.write(score.summary(results))
     sys.stdout.write(f"{len(results)} rows in {options.out / 'results.parquet'}\n")
     ok = (results["status"] == "ok") & (results["scorer"] != "align")

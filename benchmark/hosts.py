@@ -1,15 +1,30 @@
-"""What lives in supervised children: one codec, or the metrics of one pair of signals."""
+"""What lives in supervised children: one codec, the metrics of one pair of signals, or the listeners."""
 
 import importlib
 import os
 import pickle
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from inspect import signature
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmark import align, audio, child, codec, registry
-from benchmark.types import CodecInfo, Frame, Measured, NotMeasured, Signal, Slot, Spec
+from benchmark.types import (
+    CodecInfo,
+    Description,
+    Frame,
+    Known,
+    Listener,
+    Measured,
+    NotMeasured,
+    Ratio,
+    Result,
+    Signal,
+    Slot,
+    Spec,
+)
 
 
 class Encoded(NamedTuple):
@@ -44,8 +59,10 @@ class CodecHost:
             raise NotMeasured("codec_failed", f"codec.info is a {type(info).__name__}, not a CodecInfo")
         if wrong := list(_wrong_facts(info)):
             raise NotMeasured("codec_failed", f"codec.info has {', '.join(wrong)}")
-        if min(info.rate_in, info.rate_out, info.frame, info.group) <= 0 or not 4000 <= info.rate_in <= 192_000:
-            text = f"rate_in={info.rate_in}, rate_out={info.rate_out}, frame={info.frame}, group={info.group}"
+        positive = {name: getattr(info, name) for name in ("rate_in", "rate_out", "frame", "group", "codebooks")}
+        positive |= {} if info.token_bits is None else {"token_bits": info.token_bits}
+        if min(positive.values()) <= 0 or not 4000 <= info.rate_in <= 192_000:
+            text = ", ".join(f"{name}={value}" for name, value in positive.items())
             raise NotMeasured("codec_failed", f"codec.info makes no sense: {text}")
         return info
 
@@ -66,7 +83,17 @@ class CodecHost:
 
 def _wrong_facts(info: CodecInfo) -> Iterator[str]:
     """The facts of a type that would fail later, far from its cause."""
-    for name in ("rate_in", "rate_out", "frame", "delay", "lookahead", "frame_bits", "group", "token_bits"):
+    for name in (
+        "rate_in",
+        "rate_out",
+        "frame",
+        "delay",
+        "lookahead",
+        "frame_bits",
+        "group",
+        "token_bits",
+        "codebooks",
+    ):
         value = getattr(info, name)
         if type(value) is not int and not (name in ("frame_bits", "token_bits") and value is None):
             yield f"{name}={value!r}, which is not an int"
@@ -115,12 +142,27 @@ def _in_fork(function: Callable[..., Any], *arguments: Any) -> Any:
     return value
 
 
+class Made:
+    """Metrics, each built once per process: models take long to load."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __call__(self, module: str, attribute: str, params: Mapping[str, Any]) -> Any:
+        """The metric of these parameters."""
+        key = repr((module, attribute, sorted(params.items())))
+        if key not in self._made:
+            self._made[key] = getattr(importlib.import_module(module), attribute)(**params)
+        return self._made[key]
+
+
 class ScoreHost:
     """The metrics, on one reference and one degraded signal at a time."""
 
     def __init__(self) -> None:
         self.reference: tuple[Signal, int] | None = None
         self.degraded: tuple[Signal, int] | None = None
+        self.made = Made()
         self._at: dict[int, tuple[Signal, Signal]] = {}
 
     def load(self, reference: tuple[Signal, int] | None, degraded: tuple[Signal, int]) -> None:
@@ -148,9 +190,15 @@ class ScoreHost:
         self.load((pair[0], rate), (pair[1], rate))
         return Opened(found, found.samples / rate)
 
+    def pair(self) -> tuple[tuple[Signal, int], tuple[Signal, int]]:
+        """The pair that was taken, reference first."""
+        assert self.reference is not None
+        assert self.degraded is not None
+        return self.reference, self.degraded
+
     def measure(
         self, module: str, attribute: str, params: Mapping[str, Any], rate: int | None, names: Sequence[str]
-    ) -> dict[str, float]:
+    ) -> dict[str, Result]:
         """The named values of one metric, all defined at `rate`. A metric that takes `names` is told which are asked.
 
         Raises:
@@ -161,23 +209,73 @@ class ScoreHost:
         at = rate or align.scoring_rate(self.reference[1])
         if at not in self._at:
             self._at[at] = align.align(*align.at_rate(*self.reference, *self.degraded, at), 0)
-        metric = getattr(importlib.import_module(module), attribute)(**params)
-        first, second = self._at[at]
-        return dict(metric(first.copy(), second.copy(), at))  # what a metric does to its input stays its own affair
+        metric = self.made(module, attribute, params)
+        first, second = (signal.copy() for signal in self._at[at])  # what a metric does to its input is its own affair
+        asked = {"names": tuple(names)} if "names" in signature(metric).parameters else {}
+        return dict(metric(first, second, at, **asked))
 
 
-def measured(names: Sequence[str], values: Mapping[str, float]) -> list[Measured]:
+class ListenHost:
+    """The listeners."""
+
+    def __init__(self) -> None:
+        self.made = Made()
+
+    def describe(
+        self,
+        module: str,
+        attribute: str,
+        params: Mapping[str, Any],
+        rate: int | None,
+        heard: Sequence[tuple[Signal, int]],
+        labels: Sequence[Mapping[str, str]],
+    ) -> list[Description | NotMeasured]:
+        """What a listener says of signals, each with its own rate; a degraded one may be up-sampled.
+
+        Raises:
+            Unavailable, UserError: as the listener does.
+        """
+        at = rate or align.SCORING_RATE
+        signals = [align.resample(signal, from_rate, at) for signal, from_rate in heard]
+        listener: Listener = self.made(module, attribute, params)
+        said = list(listener.describe(signals, at, labels))
+        if len(said) != len(signals):
+            raise RuntimeError(f"the metric said {len(said)} things of {len(signals)} signals")
+        return said
+
+    def compare(
+        self, module: str, attribute: str, params: Mapping[str, Any], pairs: Sequence[tuple[Description, Known]]
+    ) -> list[dict[str, Result] | NotMeasured]:
+        """The values of each output from what was said of it and of others."""
+        listener: Listener = self.made(module, attribute, params)
+        return [_compared(listener, degraded, known) for degraded, known in pairs]
+
+
+def _compared(listener: Listener, degraded: Description, known: Known) -> dict[str, Result] | NotMeasured:
+    try:
+        return dict(listener.compare(degraded, known))
+    except NotMeasured as error:
+        return NotMeasured(error.status, error.reason)  # without the frames that the caught one keeps
+
+
+def measured(names: Sequence[str], values: Mapping[str, Result]) -> list[Measured]:
     """The asked values, each finite or failed: a metric that leaves one out or returns NaN has failed."""
     return [_measured(name, values.get(name)) for name in names]
 
 
-def _measured(name: str, value: float | None) -> Measured:
+def _measured(name: str, value: Result | None) -> Measured:
+    if isinstance(value, NotMeasured):
+        return Measured(name, None, value.status, value.reason)
     if value is None:
         return Measured(name, None, "metric_failed", f"the metric returned no value {name!r}")
     try:
-        number = float(value)
+        above, below = map(float, value if isinstance(value, Ratio) else (value, 1.0))
     except (TypeError, ValueError):
         return Measured(name, None, "metric_failed", f"the metric returned {value!r:.100}, which is no number")
-    if not abs(number) < float("inf"):
-        return Measured(name, None, "metric_failed", f"the metric returned {number}")
-    return Measured(name, number)
+    if not (abs(above) < inf and abs(below) < inf):
+        return Measured(name, None, "metric_failed", f"the metric returned {value}")
+    if not isinstance(value, Ratio):
+        return Measured(name, above)
+    if not below:
+        return Measured(name, None, "not_applicable", "it is a ratio over nothing")
+    return Measured.ratio(name, above, below)

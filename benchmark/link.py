@@ -7,6 +7,7 @@ from benchmark.latency import budget
 from benchmark.packetise import HEADERS
 from benchmark.plan import Trial, Work, facts
 from benchmark.playout import late_packets
+from benchmark.token_statistics import ERRORS
 from benchmark.transmission import Transmission
 from benchmark.types import LOST, SECOND, Booleans, Heard, Measured, NotMeasured, ValueInfo
 
@@ -51,6 +52,8 @@ LINK_VALUES = {
     "input_gain_db": ValueInfo("dB", "neither", "by which speech and noise were scaled to stay within full scale"),
     "rt60_s": ValueInfo("s", "neither", "of the simulated room: Schroeder's integral, from -5 to -25 dB"),
     "clipped_share": ValueInfo("share", "neither", "samples of the input at full scale"),
+    **ERRORS,
+    "shift_ms": ValueInfo("ms", "neither", "by how much the input was made later"),
     "recovery_ms": ValueInfo(
         "ms",
         "lower",

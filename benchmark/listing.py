@@ -8,8 +8,10 @@ from functools import partial
 from benchmark import manifest, registry, suite
 from benchmark.bench import Bench
 from benchmark.scenes import grid
+from benchmark.scorers import scorers
 from benchmark.suite import Limits
 from benchmark.types import NotMeasured, Spec, Unavailable, UserError
+from benchmark.versions import ABSENT
 
 
 def lines(kind: str) -> Iterator[str]:
@@ -53,9 +55,29 @@ def _state(name: str, bench: Bench) -> str:
 
 
 def _metrics() -> Iterator[Sequence[str]]:
-    for name, (_, info) in registry.values().items():
+    bench = Bench(Limits())
+    try:
+        states = {name: _metric_state(name, bench) for name in registry.names("metric")}
+    finally:
+        bench.close()
+    for name, (metric, info) in registry.values().items():
         rate = f"{info.rate} Hz" if info.rate else "scoring rate"
-        yield name, info.unit, f"better: {info.better}", rate, info.source
+        yield name, metric, info.unit, f"better: {info.better}", rate, states[metric], info.source
+
+
+def _metric_state(name: str, bench: Bench) -> str:
+    """Whether it runs here as it is by default; a listener loads its model to know."""
+    try:
+        for scorer in scorers([name]):
+            if scorer.needs is not None:
+                bench.listen(scorer, [], [])
+            elif absent := [package for package, version in scorer.versions.items() if version == ABSENT]:
+                return f"lacks: {', '.join(absent)}"
+    except (Unavailable, UserError) as error:
+        return f"lacks: {error}"
+    except NotMeasured as error:
+        return f"broken: {error.reason}"
+    return "ready"
 
 
 def _components(kind: str) -> Iterator[Sequence[str]]:

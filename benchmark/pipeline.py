@@ -16,26 +16,29 @@ from benchmark.fingerprint import module_fingerprint
 from benchmark.hosts import Encoded
 from benchmark.inputs import Inputs
 from benchmark.link import LINK, LINK_VALUES, link_facts
+from benchmark.listen import Ears
 from benchmark.packetise import Stream, packetise
-from benchmark.plan import OWN, Scorer, Trial, Work, facts, strategies
+from benchmark.plan import OWN, Trial, Work, facts, strategies
 from benchmark.playout import spans
 from benchmark.scenes import Condition
+from benchmark.scorers import Scorer
 from benchmark.store import Store, digest
 from benchmark.suite import ANCHOR
 from benchmark.table import Row
+from benchmark.token_statistics import ERRORS, token_errors
 from benchmark.transmission import Transmission, talking, transmit
 from benchmark.types import SECOND, Heard, Measured, NotMeasured, Signal, Slot, Spec
 
 
-def _own(names: tuple[str, ...]) -> Scorer:
-    """What is computed here from decoded signals and from where the holes are; each its own entry of the store."""
-    module = "benchmark.holes"
+def _own(module: str, names: tuple[str, ...]) -> Scorer:
+    """What is computed here, from signals, holes and frames; each its own entry of the store."""
     identity = digest(names[0], module_fingerprint(module))
     return Scorer(Spec(LINK), module, "", None, names, identity, {}, "", {name: LINK_VALUES[name] for name in names})
 
 
-RECOVERY, WINDOWS = _own(holes.RECOVERY), _own(holes.WINDOWS)
-CLEAN, INPUT, LOSS_FREE = "clean", "input", "loss_free"  # references
+RECOVERY, WINDOWS = _own("benchmark.holes", holes.RECOVERY), _own("benchmark.holes", holes.WINDOWS)
+TOKENS = _own("benchmark.token_statistics", tuple(ERRORS))
+CLEAN, INPUT, LOSS_FREE, NO_REFERENCE = "clean", "input", "loss_free", ""
 
 
 @dataclass
@@ -112,19 +115,33 @@ def asks_of(work: Work, trial: Trial) -> list[Ask]:
 
     Of the anchor only what the room did to the speech is asked.
     """
-    score = [(s, Ask(s, CLEAN, digest("score", trial.key, s.identity))) for s in work.scorers]
-    asks = [ask for _, ask in score]
+    asks = [_ask(work, trial, s, CLEAN if _refers(s) else NO_REFERENCE) for s in work.scorers]
     if work.subject.label == ANCHOR:
         return asks
     if trial.scene.acoustics.text != CLEAN:
-        asks += [Ask(s, INPUT, digest("score", trial.key, s.identity, INPUT)) for s in work.scorers]
+        asks += [_ask(work, trial, s, INPUT) for s in work.scorers if _refers(s)]
     stated = (work.settings.header, work.settings.capture_ms, work.settings.emodel.get(work.subject.label))
     own = [Ask(None, "", digest("link", trial.key, *stated, module_fingerprint("benchmark.link")))]
     if trial.scene.channel.text != "clean":
         own.append(Ask(WINDOWS, CLEAN, digest("score", trial.key, WINDOWS.identity)))
     if trial.concealment != OWN:
         own.append(Ask(RECOVERY, LOSS_FREE, digest("score", trial.key, RECOVERY.identity)))
+    if trial.scene.acoustics.text != CLEAN and work.subject.info is not None and work.subject.info.token_bits:
+        own.append(Ask(TOKENS, CLEAN, digest("score", trial.key, key_of_frames(work), TOKENS.identity)))
     return own + asks
+
+
+def _refers(scorer: Scorer) -> bool:
+    """Whether it compares an output with its own reference."""
+    return scorer.needs is None or "reference" in scorer.needs
+
+
+def _ask(work: Work, trial: Trial, scorer: Scorer, reference: str) -> Ask:
+    """A scorer's ask; labels and other voices that it uses are in the key."""
+    parts = [trial.key, scorer.identity, reference, *(work.utterance.labels.get(name, "") for name in scorer.labels)]
+    voices = {"same": work.companions.same, "other": work.companions.other}
+    parts += [voice.sha256 for need, voice in voices.items() if voice is not None and need in (scorer.needs or ())]
+    return Ask(scorer, reference, digest("score", *parts))
 
 
 def _compute(
@@ -138,26 +155,28 @@ def _compute(
         inputs = Inputs(work, audio.read(work.utterance.path), bench)
     except NotMeasured as error:
         return {ask.key: _unmeasured(ask.scorer, error) for _, asks in todo for ask in asks}
+    ears = Ears(bench, store)
     rooms: dict[str, _Room | NotMeasured] = {}
     found: dict[str, list[Measured]] = {}
     for trial, asks in todo:
         if not asks:
             continue
         if trial.frames_key not in rooms:
-            rooms = {trial.frames_key: _room(inputs, trial, store)}  # one at a time: signals are large
+            rooms = {trial.frames_key: _room(inputs, trial, store, ears)}  # one at a time: signals are large
         room = rooms[trial.frames_key]
         if isinstance(room, NotMeasured):
             found |= {ask.key: _unmeasured(ask.scorer, room) for ask in asks}
         else:
             found |= room.values(trial, asks)
+    ears.answer()
     return found
 
 
-def _room(inputs: Inputs, trial: Trial, store: Store) -> "_Room | NotMeasured":
+def _room(inputs: Inputs, trial: Trial, store: Store, ears: Ears) -> "_Room | NotMeasured":
     """What the codec made of the utterance in one room, or why it did not."""
     try:
         heard = inputs.heard(trial.scene.acoustics, trial.seed)
-        return _Room(inputs, heard, frames_of(inputs, heard, trial, store))
+        return _Room(inputs, heard, frames_of(inputs, heard, trial, store), store, ears)
     except NotMeasured as error:
         return error
 
@@ -174,6 +193,8 @@ class _Room:
     inputs: Inputs
     heard: Heard
     encoded: Encoded
+    store: Store
+    ears: Ears
     streams: dict[str, Stream] = field(default_factory=dict)
     scores: dict[tuple[str, bytes], dict[tuple[str, str], list[Measured]]] = field(default_factory=dict)
     whole: Signal | None = None
@@ -200,24 +221,48 @@ class _Room:
         return self.streams[protection.text]
 
     def _score(self, trial: Trial, sent: Transmission, asks: Sequence[Ask]) -> dict[tuple[str, str], list[Measured]]:
-        found: dict[tuple[str, str], list[Measured]] = {}
         scorers = [(ask.scorer, ask.reference) for ask in asks if ask.scorer is not None]
+        found = {(s.identity, reference): self._token_errors(trial) for s, reference in scorers if s is TOKENS}
+        scorers = [pair for pair in scorers if pair[0] is not TOKENS]  # which needs no output
+        if not scorers:
+            return found
         try:
             degraded = self._decoded(sent.playout.slots, trial.concealment)
         except NotMeasured as error:
-            return {(s.identity, reference): _unmeasured(s, error) for s, reference in scorers}
-        rate, bench = facts(self.inputs.work).rate_out, self.inputs.bench
-        for reference, signal in ((CLEAN, self.heard.clean), (INPUT, self.heard.signal)):
-            bench.load((signal, self.inputs.speech.rate), (degraded, rate))
+            return found | {(s.identity, reference): _unmeasured(s, error) for s, reference in scorers}
+        output, rate = Audio(degraded, facts(self.inputs.work).rate_out), self.inputs.speech.rate
+        for reference, signal in (
+            (NO_REFERENCE, clean := self.heard.clean),
+            (CLEAN, clean),
+            (INPUT, self.heard.signal),
+        ):
+            self.inputs.bench.load((signal, rate), (degraded, output.rate))
             for s in [s for s, against in scorers if against == reference and s is not WINDOWS]:
-                found[s.identity, reference] = bench.measure(s.module, s.attribute, s.spec, s.rate, s.names)
+                found[s.identity, reference] = self._values(s, output, Audio(signal, rate))
         for s, reference in scorers:
             if s in (RECOVERY, WINDOWS):
-                found[s.identity, reference] = self._in_holes(s, sent, Audio(degraded, rate))
+                found[s.identity, reference] = self._in_holes(s, sent, output)
         return found
+
+    def _values(self, scorer: Scorer, output: Audio, reference: Audio) -> list[Measured]:
+        """Of the pair on the bench; a listener's come later, in the same list."""
+        if scorer.needs is None:
+            return self.inputs.bench.measure(scorer)
+        work = self.inputs.work
+        return self.ears.ask(scorer, output, reference, work.utterance, work.companions)
 
     def _decoded(self, slots: Sequence[Slot], concealment: str) -> Signal:
         return decode(self.inputs.work, self.inputs.speech, slots, concealment, self.inputs.bench)
+
+    def _token_errors(self, trial: Trial) -> list[Measured]:
+        """How many tokens are other than those of the clean speech."""
+        work, speech = self.inputs.work, self.inputs.speech.signal
+        try:
+            clean = trial._replace(frames_key=key_of_frames(work))
+            spoken = frames_of(self.inputs, Heard(speech, speech), clean, self.store).frames
+        except NotMeasured as error:
+            return _unmeasured(TOKENS, error)
+        return token_errors(spoken, self.encoded.frames, facts(work), self.heard.facts.get("shift_ms", 0.0))
 
     def _in_holes(self, scorer: Scorer, sent: Transmission, degraded: Audio) -> list[Measured]:
         """What is heard in the holes and behind them."""

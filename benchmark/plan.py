@@ -1,9 +1,7 @@
 """From names to what can be run: utterances, scenes, scorers with identities, codecs with delays."""
 
-import importlib
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +9,10 @@ from typing import Any, NamedTuple
 from benchmark import manifest, registry
 from benchmark.acoustics.tandem import SELF, Tandem
 from benchmark.align import resampler
+from benchmark.companions import NOBODY, Companions, companions
 from benchmark.fingerprint import module_fingerprint
 from benchmark.scenes import Condition, Scene, condition, scenes
+from benchmark.scorers import Scorer, scorers
 from benchmark.store import digest
 from benchmark.suite import ANCHOR, Suite
 from benchmark.types import (
@@ -22,27 +22,11 @@ from benchmark.types import (
     Status,
     UserError,
     Utterance,
-    ValueInfo,
 )
 
 HARNESS = [f"benchmark.{name}" for name in ("codec", "packetise", "transmission", "networks", "hosts", "seeds")]
 
 OWN = "codec"  # the concealment of a codec that has no strategies to choose from
-
-
-@dataclass(frozen=True, slots=True)
-class Scorer:
-    """One call of one metric: the asked `names` among its values that are defined at `rate`."""
-
-    spec: Spec
-    module: str
-    attribute: str
-    rate: int | None
-    names: tuple[str, ...]
-    identity: str
-    versions: Mapping[str, str]
-    fingerprint: str
-    values: Mapping[str, ValueInfo]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +63,7 @@ class Settings:
 class Work:
     """What a worker does at a time: one utterance through one codec, in all scenes, for all scorers.
 
-    `before` are the codecs of the run's tandems, by spec.
+    `before` are the codecs of the run's tandems, by spec; `companions` are there where a metric compares voices.
     """
 
     subject: Subject
@@ -90,6 +74,7 @@ class Work:
     settings: Settings
     cache: Path
     before: Mapping[str, Subject] = field(default_factory=dict)
+    companions: Companions = NOBODY
 
 
 class Trial(NamedTuple):
@@ -117,41 +102,6 @@ def settings(suite: Suite) -> Settings:
 def harness() -> str:
     """A digest of the code between codec and metrics; with it, a change there is never served from the store."""
     return digest([module_fingerprint(module) for module in HARNESS], resampler())
-
-
-def scorers(suite: Suite) -> tuple[Scorer, ...]:
-    """Resolve the suite's metrics: names of values, or ``MODULE:ATTR`` for all values of a metric elsewhere.
-
-    Raises:
-        UserError: for an unknown value.
-    """
-    asked: dict[tuple[str, int | None], list[str]] = defaultdict(list)
-    known = registry.values()
-    tables: dict[str, dict[str, ValueInfo]] = {}
-    for name in dict.fromkeys(suite.metrics):
-        if ":" in name:
-            registry.check_parameters("metric", registry.parse(name))
-            tables[name] = registry.values_of(registry.parse(name).name)
-            for value, info in tables[name].items():
-                asked[name, info.rate].append(value)
-        elif name in known:
-            metric, info = known[name]
-            tables.setdefault(metric, {})[name] = info
-            asked[metric, info.rate].append(name)
-        else:
-            raise UserError(f"No metric value called {name!r}. {registry.nearest(name, known)}")
-    return tuple(_scorer(metric, rate, names, tables[metric]) for (metric, rate), names in asked.items())
-
-
-def _scorer(text: str, rate: int | None, names: Iterable[str], infos: Mapping[str, ValueInfo]) -> Scorer:
-    spec = registry.parse(text)
-    module, attribute = registry.locate("metric", spec.name)
-    fingerprint = module_fingerprint(module)
-    versions: Callable[[], dict[str, str]] = getattr(importlib.import_module(module), "versions", dict)
-    chosen = tuple(sorted(names))
-    identity = digest("scorer", str(spec), rate, fingerprint, versions(), chosen)
-    values = {name: infos[name] for name in chosen}
-    return Scorer(spec, module, attribute, rate, chosen, identity, versions(), fingerprint, values)
 
 
 def subject(label: str, text: str) -> Subject:
@@ -213,7 +163,17 @@ def works(suite: Suite, plan: "Plan", cache: Path) -> list[Work]:
     if plan.anchor is not None:
         found.append((plan.anchor, uncoded(plan.scenes)))
     return [
-        Work(subject, utterance, dataset.name, scenes, plan.scorers, common, cache, before)
+        Work(
+            subject,
+            utterance,
+            dataset.name,
+            scenes,
+            plan.scorers,
+            common,
+            cache,
+            before,
+            plan.companions.get(utterance.id, NOBODY),
+        )
         for subject, scenes in found
         for dataset in plan.datasets
         for utterance in dataset.utterances
@@ -244,6 +204,7 @@ class Plan:
     subjects: tuple[Subject, ...]
     before: tuple[Subject, ...] = ()
     anchor: Subject | None = None
+    companions: Mapping[str, Companions] = field(default_factory=dict)
 
     def axis(self, kind: str) -> tuple[Condition, ...]:
         """The conditions of one axis, in the order of the suite."""
@@ -257,8 +218,8 @@ def plan(suite: Suite, data_root: Path) -> Plan:
         UserError: for whatever the user has to mend first.
     """
     data = suite.data
-    loaded = [manifest.select(manifest.load(m, data_root), data.split, data.limit) for m in data.manifest]
-    datasets = tuple(manifest.verify(dataset) for dataset in loaded)
+    whole = [manifest.select(manifest.load(m, data_root), data.split, None) for m in data.manifest]
+    datasets = tuple(manifest.verify(manifest.select(dataset, None, data.limit)) for dataset in whole)
     if twice := _twice([u.id for d in datasets for u in d.utterances]):
         raise UserError(f"The id {twice!r} stands in two manifests; ids must be unique over all of a run.")
     folders = [folder for dataset in datasets for folder in dataset.folders] + [data_root, Path.cwd()]
@@ -270,7 +231,28 @@ def plan(suite: Suite, data_root: Path) -> Plan:
     for label in suite.emodel:
         if label not in suite.codecs:
             raise UserError(f"emodel: no codec has the label {label!r}. {registry.nearest(label, suite.codecs)}")
-    return Plan(datasets, under, scorers(suite), subjects, _before(under), anchor if noisy else None)
+    asked = scorers(suite.metrics, suite.device)
+    voices = _companions(asked, datasets, whole)
+    return Plan(datasets, under, asked, subjects, _before(under), anchor if noisy else None, voices)
+
+
+def _companions(
+    asked: Iterable[Scorer], datasets: Iterable[manifest.Dataset], whole: Iterable[manifest.Dataset]
+) -> dict[str, Companions]:
+    """Of every utterance under test, if some metric compares voices; drawn from all of the split, not only from these.
+
+    Raises:
+        UserError: for a file that is missing or not what the manifest says.
+    """
+    if not any({"same", "other"} & set(scorer.needs or ()) for scorer in asked):
+        return {}
+    found: dict[str, Companions] = {}
+    for tested, known in zip(datasets, whole, strict=True):
+        chosen = companions(tested.utterances, known.utterances)
+        needed = {u.id: u for pair in chosen.values() for u in pair if u is not None}
+        files = {u.id: u for u in manifest.verify(replace(known, utterances=tuple(needed.values()))).utterances}
+        found |= {id: Companions(*(u and files[u.id] for u in pair)) for id, pair in chosen.items()}
+    return found
 
 
 def _check_voices(datasets: Iterable[manifest.Dataset], scenes: Iterable[Scene]) -> None:

@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +19,7 @@ from benchmark.scenes import Condition
 from benchmark.store import digest
 from benchmark.suite import Suite, as_dict
 from benchmark.table import SCHEMA
+from benchmark.token_rows import VALUES as TOKEN_VALUES
 
 PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "soundfile", "soxr", "pesq", "pystoi", "torch", "av", "pycodec2")
 ALIGNMENT = "one constant delay per codec configuration, measured on the shipped corpus, removed; common length"
@@ -41,8 +42,13 @@ def describe(suite: Suite, plan: Plan, subjects: Iterable[Subject]) -> dict[str,
         "anchor": None if plan.anchor is None else {"label": plan.anchor.label, **_codec(plan.anchor)},
         "before": {subject.label: _codec(subject) for subject in plan.before},
         "values": {
-            name: {"unit": info.unit, "better": info.better, "source": info.source}
-            for infos in (*(scorer.values for scorer in plan.scorers), LINK_VALUES, PROBE_VALUES)
+            name: {
+                "unit": info.unit,
+                "better": info.better,
+                "source": info.source,
+                "validity": None if info.validity is None else asdict(info.validity),
+            }
+            for infos in (*(scorer.values for scorer in plan.scorers), LINK_VALUES, PROBE_VALUES, TOKEN_VALUES)
             for name, info in infos.items()
         },
         "environment": environment(),
@@ -90,6 +96,7 @@ def _must_match(suite: Suite, plan: Plan) -> dict[str, Any]:
         "capture_ms": suite.capture_ms,
         "header": suite.header,
         "mode": suite.mode,
+        "device": suite.device,
     }
 
 

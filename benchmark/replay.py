@@ -11,8 +11,10 @@ import numpy as np
 
 from benchmark import audio, calibrate, examples, pipeline, suite, table
 from benchmark.bench import Bench
+from benchmark.listen import Ears
 from benchmark.plan import OWN, Trial, Work, plan, works
 from benchmark.playout import spans
+from benchmark.store import Store
 from benchmark.types import LOST, SECOND, NotMeasured, Signal, UserError
 
 SHORTEST_KEY = 6  # characters of a key
@@ -113,9 +115,15 @@ def _stages(work: Work, trial: Trial, reference: str, output: Path, bench: Bench
     if trial.scene.acoustics.text != "clean":
         yield "against   " + ("what was heard" if reference == pipeline.INPUT else "the speech")
     bench.load((against, speech.rate), (played.degraded, info.rate_out))
-    for scorer in work.scorers:
-        for value in bench.measure(scorer.module, scorer.attribute, scorer.spec, scorer.rate, scorer.names):
-            yield f"score     {value.name:14}" + (f"{value.value:.6g}" if value.value is not None else value.reason)
+    with tempfile.TemporaryDirectory() as store:
+        ears = Ears(bench, Store(Path(store)))
+        for scorer in work.scorers:
+            pair = audio.Audio(played.degraded, info.rate_out), audio.Audio(against, speech.rate)
+            of = work.utterance, work.companions
+            values = bench.measure(scorer) if scorer.needs is None else ears.ask(scorer, *pair, *of)
+            ears.answer()
+            for value in values:
+                yield f"score     {value.name:14}" + (f"{value.value:.6g}" if value.value is not None else value.reason)
 
 
 def _level(signal: Signal) -> str:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark import calibrate, examples, latency, pipeline, provenance, table, timing
+from benchmark import calibrate, examples, latency, pipeline, provenance, table, timing, token_rows
 from benchmark.bench import Bench
 from benchmark.execute import check_scheduler, execute
 from benchmark.link import LINK
@@ -74,6 +74,7 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
     subjects = planned.subjects
     todo = works(suite, planned, options.store.resolve())
     rows, effort = _execute(suite, todo, options, progress)
+    rows += token_rows.rows(todo)
     if options.timing:
         rows += timing.rows(todo, suite.limits, progress)
     if suite.probe:

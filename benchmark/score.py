@@ -2,88 +2,144 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmark import provenance, table
+from benchmark import lines, manifest, provenance, registry, table
 from benchmark.bench import Bench, guarded
+from benchmark.companions import NOBODY, Companions, companions
 from benchmark.execute import execute
 from benchmark.hosts import Opened
+from benchmark.listen import Ears, unmeasured
 from benchmark.manifest import AUDIO, file_digest
-from benchmark.plan import Plan, Scorer, scorers
+from benchmark.plan import Plan
 from benchmark.progress import Progress, Quiet
 from benchmark.run import make_writable, write_record
-from benchmark.store import digest
+from benchmark.scorers import Scorer, scorers
+from benchmark.store import Store, digest
 from benchmark.suite import Data, Limits, Suite
 from benchmark.table import Row
-from benchmark.types import Measured, NotMeasured, UserError
+from benchmark.types import Measured, NotMeasured, UserError, Utterance
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Align = Literal["file", "folder", "none"]
-METRICS = ("pesq_wb", "pesq_nb", "stoi", "estoi", "si_sdr", "mel_distance")
+CHUNK = 8  # files that a worker takes at a time where listeners hear several at once
 CHANNEL = "files"  # stands in the column `channel`: what happened to the files is not known here
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two files of one name; `delay` is in seconds, None: to be found for this file."""
+    """A reference and the file of its name; `delay` is in seconds, None: to be found for this file."""
 
-    id: str
-    reference: Path
+    utterance: Utterance
     degraded: Path | None
     delay: float | None
+    companions: Companions = NOBODY
+
+    @property
+    def reference(self) -> Path:
+        """The file that the other is compared with."""
+        return self.utterance.path
 
 
-def score(
-    reference: Path,
-    degraded: Path,
-    out: Path,
-    metrics: Sequence[str] = METRICS,
-    alignment: Align = "file",
-    workers: int = 1,
-    progress: Progress | None = None,
-    command: str = "",
-) -> "pd.DataFrame":
-    """Score every file of `reference` against its namesake (whatever the suffix) in `degraded`; write `out`.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is scored, and how.
+
+    Attributes:
+        out: the run folder.
+        metrics: names of values or metrics; None: all there are.
+        alignment: ``file``: one shift per file, found within +-500 ms; ``folder``: their median for all; ``none``.
+        data: a manifest that gives transcripts, languages and speakers to the references, by id or by file name.
+        data_root: where the manifest is looked up last.
+        cache: where what was said of references is kept, to be shared by runs; by default in the run folder.
+        device: of models, ``cpu`` or ``cuda``.
+        workers: files scored at a time.
+        command: what the user typed, for the record.
+    """
+
+    out: Path
+    metrics: Sequence[str] | None = None
+    alignment: Align = "file"
+    data: str | None = None
+    data_root: Path = Path()
+    cache: Path | None = None
+    device: str = "cpu"
+    workers: int = 1
+    command: str = ""
+
+
+def score(reference: Path, degraded: Path, options: Options, progress: Progress | None = None) -> "pd.DataFrame":
+    """Score every file of `reference` against its namesake (whatever the suffix) in `degraded`; write `options.out`.
 
     A file without a namesake, or that is no audio, has rows that say so.
-
-    Args:
-        reference: the folder of references.
-        degraded: the folder of what is judged.
-        out: the run folder.
-        metrics: names of values.
-        alignment: ``file``: one shift per file, found within +-500 ms; ``folder``: their median for all; ``none``.
-        workers: files scored at a time.
-        progress: where to say what is done.
-        command: what the user typed, for the record.
 
     Raises:
         UserError: when a folder is missing or holds no audio, or a metric is unknown.
     """
-    progress = progress or Quiet()
+    progress, out = progress or Quiet(), options.out
     started, clock = provenance.now(), time.perf_counter()
-    asked = scorers(Suite(metrics=tuple(metrics)))
-    pairs = _pairs(reference, degraded, None if alignment == "file" else 0.0, progress)
-    make_writable(out)
-    if alignment == "folder":
-        pairs = _one_delay(pairs, workers)
+    asked = scorers(registry.names("metric") if options.metrics is None else options.metrics, options.device)
+    pairs = _pairs(reference, degraded, None if options.alignment == "file" else 0.0, progress)
+    pairs = _labelled(pairs, options, asked)
+    cache = options.cache or out / "cache"
+    make_writable(out, cache)
+    if options.alignment == "folder":
+        pairs = _one_delay(pairs, options.workers)
     rows: list[Row] = []
     with progress.track("files", len(pairs)) as advance:
-        for found in execute(_Scoring(asked, degraded.name, reference.name), pairs, Limits(), workers):
-            rows += found
-            advance()
+        scoring = _Scoring(asked, degraded.name, reference.name, cache.resolve())
+        for found in execute(scoring, _chunks(pairs, asked, options.workers), Limits(), options.workers):
+            for of_pair in found:
+                rows += of_pair
+                advance()
     results = table.frame(rows)
     table.write(results, out / "results.parquet")
-    record = _record(asked, reference, degraded, pairs, alignment)
+    results.to_csv(out / "results.csv", index=False)
+    lines.write(results, out / "scores.jsonl")
+    record = _record(asked, reference, degraded, pairs, options.alignment)
     wall = round(time.perf_counter() - clock, 3)
-    record |= {"started": started, "finished": provenance.now(), "wall_seconds": wall, "command": command}
+    record |= {"started": started, "finished": provenance.now(), "wall_seconds": wall, "command": options.command}
     write_record(out, record)
     return results
+
+
+def _labelled(pairs: Sequence[Pair], options: Options, asked: Sequence[Scorer]) -> list[Pair]:
+    """With what a manifest says of the references, and with other voices where a metric compares them.
+
+    Raises:
+        UserError: when the manifest is missing, or names none of the references.
+    """
+    if options.data is not None:
+        known = manifest.load(options.data, options.data_root)
+        named = {name: u for u in known.utterances for name in (Path(u.path).stem, u.id)}
+        found = {p.utterance.id: named.get(p.utterance.id) or named.get(p.reference.stem) for p in pairs}
+        if not any(found.values()):
+            first = pairs[0].utterance.id
+            raise UserError(
+                f"{options.data} names none of the references, by id or file name (the first is {first!r})."
+            )
+        pairs = [replace(p, utterance=_of(p.utterance, found[p.utterance.id])) for p in pairs]
+    if not any({"same", "other"} & set(scorer.needs or ()) for scorer in asked):
+        return list(pairs)
+    utterances = [p.utterance for p in pairs]
+    chosen = companions(utterances, utterances)
+    return [replace(p, companions=chosen[p.utterance.id]) for p in pairs]
+
+
+def _of(utterance: Utterance, known: Utterance | None) -> Utterance:
+    return utterance if known is None else replace(utterance, speaker=known.speaker, labels=known.labels)
+
+
+def _chunks(pairs: Sequence[Pair], asked: Sequence[Scorer], workers: int) -> list[Sequence[Pair]]:
+    """What a worker takes at a time: more than one where listeners hear several at once, and all have some to do."""
+    listened = any(scorer.needs is not None for scorer in asked)
+    size = min(CHUNK, -(-len(pairs) // workers)) if listened else 1
+    return [pairs[start : start + size] for start in range(0, len(pairs), size)]
 
 
 def _pairs(reference: Path, degraded: Path, delay: float | None, progress: Progress) -> list[Pair]:
@@ -92,7 +148,7 @@ def _pairs(reference: Path, degraded: Path, delay: float | None, progress: Progr
         progress.warn(f"{outputs[extra]} has no reference; it is not scored")
     if not references.keys() & outputs.keys():
         raise UserError(f"No file of {reference} has a namesake in {degraded}; names must match up to the suffix.")
-    return [Pair(name, path, outputs.get(name), delay) for name, path in sorted(references.items())]
+    return [Pair(Utterance(name, path), outputs.get(name), delay) for name, path in sorted(references.items())]
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -111,10 +167,10 @@ def _files(folder: Path) -> dict[str, Path]:
 
 def _one_delay(pairs: Sequence[Pair], workers: int) -> list[Pair]:
     """The same pairs with the median of their delays, which is what one codec configuration has."""
-    paired = [Pair(p.id, p.reference, p.degraded, None) for p in pairs]
+    paired = [replace(p, delay=None) for p in pairs]
     found = [d for d in execute(_delay, paired, Limits(), workers) if d is not None]
     common = median(found) if found else 0.0
-    return [Pair(p.id, p.reference, p.degraded, common) for p in pairs]
+    return [replace(p, delay=common) for p in pairs]
 
 
 def _delay(pair: Pair, bench: Bench) -> float | None:
@@ -136,13 +192,24 @@ def _delay_fact(opened: Opened) -> Measured:
 
 @dataclass(frozen=True, slots=True)
 class _Scoring:
-    """Scores one pair into rows."""
+    """Scores some pairs into rows, pair by pair."""
 
     scorers: tuple[Scorer, ...]
     label: str
     dataset: str
+    cache: Path
 
-    def __call__(self, pair: Pair, bench: Bench) -> list[Row]:
+    def __call__(self, pairs: Sequence[Pair], bench: Bench) -> list[list[Row]]:
+        ears = Ears(bench, Store(self.cache))
+        found = [self._values(pair, bench, ears) for pair in pairs]
+        ears.answer()
+        return [
+            [self._row(pair, scorer, value) for scorer, values in of_pair for value in values]
+            for pair, of_pair in zip(pairs, found, strict=True)
+        ]
+
+    def _values(self, pair: Pair, bench: Bench, ears: Ears) -> list[tuple[Scorer | None, list[Measured]]]:
+        """By scorer, the values of one pair, first its delay; a listener's lists are filled later."""
         opened: list[Opened] = []
 
         def align_pair() -> list[Measured]:
@@ -151,15 +218,18 @@ class _Scoring:
             opened.append(bench.open(pair.reference, pair.degraded, pair.delay))
             return [_delay_fact(opened[0])]
 
-        rows = [self._row(pair, None, measured) for measured in guarded(align_pair, ["delay_ms"])]
+        delay = guarded(align_pair, ["delay_ms"])
         if not opened:
-            failed = rows[0]
-            unmeasured = [(s, Measured(n, None, failed.status, failed.reason)) for s in self.scorers for n in s.names]
-            return rows + [self._row(pair, scorer, measured) for scorer, measured in unmeasured]
-        for scorer in self.scorers:
-            values = bench.measure(scorer.module, scorer.attribute, scorer.spec, scorer.rate, scorer.names)
-            rows += [self._row(pair, scorer, measured) for measured in values]
-        return rows
+            error = NotMeasured(delay[0].status, delay[0].reason)
+            return [(None, delay), *((scorer, unmeasured(scorer, error)) for scorer in self.scorers)]
+        found: list[tuple[Scorer | None, list[Measured]]] = [(None, delay)]
+        found += [(scorer, bench.measure(scorer)) for scorer in self.scorers if scorer.needs is None]
+        listeners = [scorer for scorer in self.scorers if scorer.needs is not None]
+        if listeners:
+            reference, degraded = bench.pair()
+            of = pair.utterance, pair.companions
+            found += [(scorer, ears.ask(scorer, degraded, reference, *of)) for scorer in listeners]
+        return found
 
     def _row(self, pair: Pair, scorer: Scorer | None, measured: Measured) -> Row:
         return Row(
@@ -174,9 +244,9 @@ class _Scoring:
             mode="offline",
             seed=0,
             dataset=self.dataset,
-            utterance=pair.id,
-            speaker="",
-            reference="" if scorer is None else "clean",
+            utterance=pair.utterance.id,
+            speaker=pair.utterance.speaker,
+            reference="" if scorer is None or scorer.needs == () else "clean",
             scorer="align" if scorer is None else str(scorer.spec),
             name=measured.name,
             kind="value",
@@ -201,8 +271,8 @@ def _record(
         "name": reference.name,
         "manifest": str(reference.resolve()),
         "utterances": len(pairs),
-        "speakers": 0,
-        "sha256": digest("data", [[p.id, file_digest(p.reference)] for p in pairs]),
+        "speakers": len({p.utterance.speaker for p in pairs} - {""}),
+        "sha256": digest("data", [[p.utterance.id, file_digest(p.reference)] for p in pairs]),
     }
     condition = {"channel": CHANNEL, "title": "files as they are", "family": CHANNEL, "loss": None, "burst_ratio": None}
     codec = {"spec": str(degraded.resolve()), "status": "ok", "reason": ""}

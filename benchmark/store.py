@@ -23,9 +23,10 @@ def digest(*parts: Any) -> str:
 
 
 class Store:
-    """A folder of entries: ``frames/`` (what encoders made), ``scores/`` (per encoded utterance), ``delays/``.
+    """A folder of entries, each file being a line with the SHA-256 of the rest, then the rest.
 
-    Each file is a line with the SHA-256 of the rest, then the rest.
+    ``frames/`` holds what encoders made, ``scores/`` the values per encoded utterance, ``delays/`` those of codecs,
+    ``descriptions/`` what listeners said of speech that was never coded.
     """
 
     def __init__(self, root: Path) -> None:
@@ -61,6 +62,14 @@ class Store:
         facts = {"sizes": [len(f.payload) for f in encoded.frames], "with_fec": encoded.with_fec}
         body = b"".join(f.payload for f in encoded.frames)
         self._write("frames", key, ".bin", json.dumps(facts, separators=(",", ":")).encode() + b"\n" + body)
+
+    def description(self, key: str) -> bytes | None:
+        """What a listener said of speech that was never coded, if it is known."""
+        return self._read("descriptions", key, ".json")
+
+    def save_description(self, key: str, description: bytes) -> None:
+        """Write what a listener said."""
+        self._write("descriptions", key, ".json", description)
 
     def delay(self, key: str) -> dict[str, Any] | None:
         """A codec's measured delay, if it is known."""

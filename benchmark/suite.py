@@ -75,6 +75,7 @@ class Suite:
     metrics: tuple[str, ...] = ("pesq_wb", "stoi")
     seeds: tuple[int, ...] = (0,)
     mode: Mode = "streaming"
+    device: Literal["cpu", "cuda"] = "cpu"
     save_audio: Literal["none", "report", "all"] = "report"
     limits: Limits = field(default_factory=Limits)
 

@@ -86,6 +86,7 @@ def token_info(layout: TokenLayout, identity: Mapping[str, str], delay: int = 0,
         group=layout.frames,
         token_bits=layout.bits,
         concealments={name: strategy.waits for name, strategy in conceal.STRATEGIES.items()},
+        codebooks=layout.codebooks,
     )
 
 

@@ -55,7 +55,14 @@ class NotMeasured(Exception):
         self.reason = reason
 
 
-Result: TypeAlias = "float | Ratio | NotMeasured"
+class Ratio(NamedTuple):
+    """A value by its parts, which are pooled as sum over sum."""
+
+    numerator: float
+    denominator: float
+
+
+Result: TypeAlias = float | Ratio | NotMeasured
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +166,7 @@ class CodecInfo:
         group: frames that are encoded, and decoded, together; the first of them waits for the last. Frame i is of
             group i // group.
         token_bits: bits of each of the indices that a payload is a row of; None: it is something else.
+        codebooks: indices of one token, which lie side by side in a payload; 1 where a payload holds none.
         concealments: the loss strategies that `Codec.decoder` accepts, and for how many frames more each has to
             wait; the first is the default. Empty: the codec conceals in its own way. The playout buffer does the
             waiting (slots are due later, so that `Slot.ahead` shows more), never the decoder: its output has the
@@ -176,6 +184,7 @@ class CodecInfo:
     group: int = 1
     token_bits: int | None = None
     concealments: Mapping[str, int] = field(default_factory=dict)
+    codebooks: int = 1
 
 
 class Encoder(Protocol):
@@ -341,13 +350,6 @@ class ValueInfo:
     source: str
     rate: int | None = None
     validity: Validity | None = None
-
-
-class Ratio(NamedTuple):
-    """A value by its parts, which are pooled as sum over sum."""
-
-    numerator: float
-    denominator: float
 
 
 class Metric(Protocol):

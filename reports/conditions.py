@@ -17,7 +17,8 @@ PLACE = ("channel", "acoustics", "playout")  # the columns that make a condition
 LISTS = {"channel": "conditions", "acoustics": "acoustics", "playout": "playouts"}  # of run.json
 JOIN = " · "  # between the parts of a name
 QUIET = ("", "clean")  # acoustics that leave speech alone; the empty one is of older versions
-CLEAN_AT = {"generations": 1.0}  # where speech as it is lies on an axis of this unit; elsewhere it lies beyond one end
+# Where speech as it is lies on an axis of this unit; elsewhere it lies beyond one end.
+CLEAN_AT = {"generations": 1.0, "samples at 16 kHz": 0.0}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark.stats import FEW
 from benchmark.types import UserError
-from reports import audio, buffers, dropout, facts, latency, provenance
+from reports import audio, buffers, dropout, facts, latency, provenance, recognition, speakers, tokens
 from reports.drawing import looks
 from reports.scores import glance, scores
 from reports.summary import Run, load
@@ -73,6 +73,9 @@ def _context(run: Run) -> dict[str, Any]:
         "scores": scored,
         "dropout": dropout.section(run, look),
         "latency": delays,
+        "recognition": recognition.section(run),
+        "speakers": speakers.section(run),
+        "tokens": tokens.section(run),
         "buffers": buffers.section(run, look),
         "groups": audio.groups(run),
         "codecs": [facts.codec_facts(run, codec) for codec in run.codecs],

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reports.summary import LINK, PROBE, Run, pretty
+from reports.summary import LINK, PROBE, TOKENS, Run, pretty
 from reports.words import STATUS_WORDS
 
 FAILURES = 200  # lines of that table; more say less
@@ -21,7 +21,7 @@ LISTED = {  # of run.json: the heading, and the key that names each entry
 
 def failures(run: Run, usual: bool) -> dict[str, Any]:
     """Rows without a value by codec, status and reason; `usual` are the not applicable ones of link and probe."""
-    expected = run.rows["status"].eq("not_applicable") & run.rows["scorer"].isin([LINK, PROBE])
+    expected = run.rows["status"].eq("not_applicable") & run.rows["scorer"].isin([LINK, PROBE, TOKENS])
     rows = run.rows[run.rows["status"].ne("ok") & (expected == usual)]
     lines = []
     for (codec, status, reason), part in rows.groupby(["codec", "status", "reason"], sort=False):

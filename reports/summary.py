@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
 SCHEMA = 1  # of run.json
 AXES = ("codec", "protection", "concealment")  # the columns that make a series of a report
 STRATEGIES = "concealments"  # of a codec, in run.json
-LINK, PROBE = "link", "probe"  # the scorers of what the network did, and of what was found of the codec alone
+LINK, PROBE, TOKENS = "link", "probe", "tokens"  # scorers of what the network did, of the codec alone, of its tokens
 ANCHOR = "uncoded"  # the label of what the codecs were given, scored as if it had come out of one
 INPUT = " · input"  # stands behind the name of a metric against what the codec was given
 PRETTY = {
@@ -29,10 +29,33 @@ PRETTY = {
     "estoi": "ESTOI",
     "si_sdr": "SI-SDR",
     "mel_distance": "Mel distance",
+    "stft_distance": "STFT distance",
+    "mcd": "MCD",
+    "mcd_frame": "MCD, frame by frame",
+    "f0_rmse": "F0 error",
+    "f0_corr": "F0 correlation",
+    "vuv_error": "Voicing error",
+    "level_db": "Level",
+    "visqol": "ViSQOL",
     "plcmos": "PLCMOS",
+    "dnsmos_ovrl": "DNSMOS overall",
+    "dnsmos_sig": "DNSMOS speech",
+    "dnsmos_bak": "DNSMOS background",
+    "dnsmos_p808": "DNSMOS P.808",
     "utmos": "UTMOS",
+    "nisqa_mos": "NISQA",
+    "nisqa_noisiness": "NISQA noisiness",
+    "nisqa_discontinuity": "NISQA discontinuity",
+    "nisqa_coloration": "NISQA coloration",
+    "nisqa_loudness": "NISQA loudness",
     "wer": "WER",
+    "cer": "CER",
     "dwer": "dWER",
+    "dcer": "dCER",
+    "wer_delta": "WER added",
+    "spk_sim_ecapa": "Speaker similarity, ECAPA-TDNN",
+    "spk_sim_wavlm": "Speaker similarity, WavLM",
+    "spk_sim_resemblyzer": "Speaker similarity, Resemblyzer",
     "net_bps": "Net bitrate",
     "payload_bps": "Payload bitrate",
     "wire_bps": "On-wire bitrate",
@@ -42,6 +65,8 @@ PRETTY = {
     "redundancy_bps": "Redundancy",
     "latency_ms": "Latency",
     "recovery_ms": "Recovery",
+    "token_error": "Token error",
+    "token_bit_error": "Token bit error",
     "burst_ms": "Mean burst",
     "fec_share": "Frames with FEC",
     "delay_ms": "Delay of the file",
@@ -65,6 +90,11 @@ FIRST = (
     "stoi",
     "estoi",
     "dwer",
+    "wer",
+    "spk_sim_ecapa",
+    "spk_sim_wavlm",
+    "spk_sim_resemblyzer",
+    "dnsmos_ovrl",
     "si_sdr",
     "mel_distance",
     "pesq_nb",
@@ -130,7 +160,7 @@ class Run:
     def shown(self) -> tuple[str, ...]:
         """The scores, and the facts of the link that are worth a table and curves of their own."""
         several = len({protection for _, protection, _ in self.labels}) > 1
-        wanted = [*(["residual_loss"] if several else []), "recovery_ms"]
+        wanted = [*(["residual_loss"] if several else []), "recovery_ms", "token_error", "token_bit_error"]
         return (*self.scores, *(m for m in self.metrics if m in wanted))
 
     def overall(self, codec: str, metric: str) -> Cell:
@@ -176,16 +206,17 @@ def load(folder: Path) -> Run:
         UserError: when it is no run folder, or one of another schema.
     """
     rows, facts = read(folder), _facts(folder / "run.json")
-    probed, coded = rows["scorer"].eq(PROBE), rows["codec"].ne(ANCHOR) & rows["scorer"].ne(PROBE)
+    probed = rows["scorer"].isin([PROBE, TOKENS])
+    coded = rows["codec"].ne(ANCHOR) & ~probed
     labels = _labels(facts, rows[coded])
     known = conditions(facts, rows[coded])
-    probes = _probes(rows[probed])
+    probes = _probes(rows[rows["scorer"].eq(PROBE)])
     rows["metric"] = _metric_names(rows, probed)
     rows["condition"] = _mapped(rows, PLACE, {place: condition.name for place, condition in known.items()}).fillna("")
     alone = rows["codec"].map({codec: codec + _mark(codec, facts) for codec in rows["codec"].unique()})
     rows["codec"] = _mapped(rows, AXES, labels).fillna(alone)
     metrics = sorted(rows.loc[~probed, "metric"].unique(), key=_reading_order)
-    judged = ~rows["scorer"].isin([LINK, PROBE]) & rows["kind"].eq("value")
+    judged = ~rows["scorer"].isin([LINK, PROBE, TOKENS]) & rows["kind"].eq("value")
     scores = set(rows.loc[judged, "metric"]) - {"delay_ms"}
     cells = summarise(rows[coded]) | _anchored(rows[rows["codec"] == ANCHOR], known.values())
     codecs = _codecs(facts, labels)

@@ -129,7 +129,10 @@ WRONG = {
     "a bad parameter value": (["--codec", "opus:bitrate=5"], "bitrate=5 is not allowed"),
     "a parameter without a value": (["--codec", "opus:bitrate=6000,fec"], "'fec' is not a parameter"),
     "a label twice": (["--codec", "a=pcm", "--codec", "a=mulaw"], "the label 'a' stands twice"),
-    "an unknown metric": (["--set", "metrics=[pesq_wd]"], "No metric value called 'pesq_wd'. Did you mean 'pesq_wb'?"),
+    "an unknown metric": (
+        ["--set", "metrics=[pesq_wd]"],
+        "No metric, and no value of one, called 'pesq_wd'. Did you mean",
+    ),
     "an unknown channel": (["--set", "channels=[gilber]"], "No channel called 'gilber'. Did you mean 'gilbert'?"),
     "a channel's parameter": (["--set", "channels=['gilbert:los=0.1']"], "no parameter 'los'. Did you mean 'loss'?"),
     "a channel's value": (["--set", "channels=['bernoulli:loss=2']"], "loss=2"),
@@ -369,11 +372,11 @@ def test_a_bad_replay_key(finished: Path, key: str, words: str, capsys: pytest.C
 
 
 def test_replay_of_scored_files_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    from benchmark.score import score
+    from benchmark.score import Options, score
 
     for folder in ("ref", "deg"):
         write_speech(Path(folder), 1)
-    results = score(Path("ref"), Path("deg"), Path("out"), ("mel_distance",), progress=Silent())
+    results = score(Path("ref"), Path("deg"), Options(Path("out"), ("mel_distance",)), Silent())
     assert focalbench("replay", "out", results["key"].iloc[0]) == 2
     assert "out holds scores of files; there is no codec or channel to run again" in only_line(capsys)
 

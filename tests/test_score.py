@@ -12,7 +12,7 @@ import soundfile
 from pandas.testing import assert_frame_equal
 
 from benchmark import align, table
-from benchmark.score import score, summary
+from benchmark.score import Options, score, summary
 from benchmark.types import Signal, UserError
 from tests.quick import Silent, noise, one, values
 from tests.signals import speech_like
@@ -44,7 +44,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 def scored(folders: tuple[Path, Path], metrics: Any = CHEAP, **options: Any) -> tuple[pd.DataFrame, list[str]]:
     progress = Silent()
-    results = score(*folders, folders[0].parent / "out", metrics, progress=progress, **options)
+    results = score(*folders, Options(folders[0].parent / "out", metrics, **options), progress)
     assert_frame_equal(results, table.read(folders[0].parent / "out"))
     return results, progress.warnings
 
@@ -215,5 +215,5 @@ def test_wrong_use(folders: tuple[Path, Path], change: Callable[[Path, Path], No
 
 
 def test_an_unknown_metric(folders: tuple[Path, Path]) -> None:
-    with pytest.raises(UserError, match=r"No metric value called 'si_sdx'\. Did you mean 'si_sdr'\?"):
+    with pytest.raises(UserError, match=r"No metric, and no value of one, called 'si_sdx'\. Did you mean 'si_sdr'\?"):
         scored(folders, ("si_sdx",))

@@ -19,6 +19,8 @@ from benchmark.types import NotMeasured, Spec, Unavailable
 
 CHUNKINGS = (1, 2, 7)  # frames pushed at a time
 TIMED, BUDGET = 50, 60.0  # the fewest chunks to time, unless that takes so many seconds
+FILLED, COUNTED = 11.0, 1.0  # s of a call before operations are counted, and in which they are
+WHOLE = 10.0  # s of an utterance in which they are, where nothing comes out before its end
 PLACES = 5  # of single lost frames
 MIB = 2**20
 
@@ -64,6 +66,13 @@ class Timing(NamedTuple):
     real_time_factor: float
     keeps_up: bool
     first_audio_ms: float
+
+
+class Operations(NamedTuple):
+    """Multiply-accumulates of encoder and decoder, counted by torch in `seconds` of speech; see `probe.operations`."""
+
+    macs_per_second: float
+    seconds: float
 
 
 class Footprint(NamedTuple):
@@ -198,6 +207,18 @@ def cost(subject: Subject) -> Mapping[str, float]:
     return said
 
 
+def operations(subject: Subject) -> Operations:
+    """Multiply-accumulates: of a stream once its memories are full, or else of a whole utterance."""
+    rate, step = subject.info.rate_in, subject.period
+    if not subject.info.streaming or subject.buffered is None:
+        signal = so_much(subject.voices, round(WHOLE * rate))
+        return Operations(subject.probed("operations", signal, len(signal), 0, None) / WHOLE, WHOLE)
+    skipped, counted = (-(-round(seconds * rate) // step) for seconds in (FILLED, COUNTED))
+    signal = so_much(subject.voices, (skipped + counted) * step)
+    seconds = counted * step / rate
+    return Operations(subject.probed("operations", signal, step, skipped, counted) / seconds, seconds)
+
+
 def memory(subject: Subject) -> Footprint:
     """Of a process that loads the codec and runs one call; to be asked of it before anything else."""
     found: Memory = subject.fresh("memory", subject.speech, subject.info.frame)
@@ -275,6 +296,7 @@ PARTS: Mapping[str, Callable[[Subject], Any]] = {
     "streaming": streaming,
     "determinism": determinism,
     "cost": cost,
+    "operations": operations,
     "memory": memory,  # before `timing`, in whose process it looks
     "timing": timing,
     "loss": loss,

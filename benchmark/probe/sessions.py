@@ -4,8 +4,9 @@ Runs in the supervised child, next to the codec.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from math import inf, isfinite
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from benchmark.hosts import CodecHost
 from benchmark.probe.memory import Peak, anonymous
+from benchmark.probe.operations import multiply_accumulates, require_torch
 from benchmark.types import Codec, Decoder, NotMeasured, Signal, Slot, Spec
 
 WARM_UP = 5  # pieces before the clock counts: libraries choose their kernels, caches fill
@@ -202,6 +204,32 @@ def cost(codec: Codec) -> dict[str, float]:
     return {name: float(found[name]) for name in known if name in found}
 
 
+def operations(codec: Codec, signal: Signal, step: int, skipped: int, counted: int | None) -> float:
+    """Multiply-accumulates of encoder and decoder in `counted` pieces of a call, after `skipped` ones.
+
+    A short call goes before, in which libraries are loaded.
+
+    Args:
+        codec: makes the sessions.
+        signal: input, shape (n,).
+        step: samples of a piece.
+        skipped: pieces after which every memory of the codec is full.
+        counted: None: all that are left, and the end of the call.
+
+    Raises:
+        NotMeasured: as `benchmark.probe.operations.multiply_accumulates` does.
+    """
+    _run(stream(codec, signal[: codec.info.rate_in], step))
+    require_torch()
+    call = stream(codec, signal, step)
+    _run(islice(call, skipped))
+    return multiply_accumulates(lambda: _run(islice(call, counted)))
+
+
+def _run(parts: Iterator[Live]) -> None:
+    deque(parts, maxlen=0)
+
+
 def _amount(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value >= 0
 
@@ -245,6 +273,10 @@ class ProbeHost(CodecHost):
     def cost(self) -> dict[str, float]:
         """See `cost`."""
         return cost(self.codec)
+
+    def operations(self, signal: Signal, step: int, skipped: int, counted: int | None) -> float:
+        """See `operations`."""
+        return self.run(operations, self.codec, signal, step, skipped, counted)  # type: ignore[no-any-return]  # as above
 
     def memory(self, signal: Signal, step: int) -> Memory:
         """Run a call, and say how much memory that and the loading took.

@@ -9,7 +9,7 @@ from benchmark.probe.causality import Causality
 from benchmark.probe.declared import Claim, Sameness
 from benchmark.probe.examination import Examination, Facts
 from benchmark.probe.lookahead import Lookahead
-from benchmark.probe.parts import Against, Buffering, Chunking, Footprint, Loss, Timing
+from benchmark.probe.parts import Against, Buffering, Chunking, Footprint, Loss, Operations, Timing
 from benchmark.probe.subject import Failed
 
 SIDE = 15  # characters of the first column
@@ -53,7 +53,7 @@ def _row(name: str, *cells: str) -> str:
 
 
 def _failed(name: str, failed: Failed) -> str:
-    shown = name.replace("lookahead", "look-ahead").replace("_", " ")
+    shown = {"lookahead": "look-ahead", "operations": "cost, counted"}.get(name, name.replace("_", " "))
     return _row(shown, f"not measured ({failed.status}): {failed.reason}")
 
 
@@ -181,6 +181,11 @@ def _cost(part: Mapping[str, float]) -> Iterator[str]:
     yield _row("cost, as said", ", ".join(said) or "nothing")
 
 
+def _operations(found: Operations) -> Iterator[str]:
+    scale, words = COST["macs_per_second"]
+    yield _row("cost, counted", f"{found.macs_per_second / scale:.4g} {words}, by torch in {found.seconds:.4g} s of it")
+
+
 def _memory(found: Footprint) -> Iterator[str]:
     loaded, before = f"{found.memory_loaded_mib:.4g} MiB once loaded", f"{found.memory_before_mib:.4g} before"
     yield _row("memory", f"{found.memory_peak_mib:.4g} MiB at its peak, {loaded}, {before}")
@@ -226,6 +231,7 @@ SHOWN: Mapping[str, Any] = {
     "determinism": _determinism,
     "timing": _timing,
     "cost": _cost,
+    "operations": _operations,
     "memory": _memory,
     "loss": _loss,
     "against": _against,

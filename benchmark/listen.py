@@ -1,0 +1,135 @@
+"""What listeners say of one work's signals: of outputs in batches; of speech that was never coded once per run."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmark import audio
+from benchmark.audio import Audio
+from benchmark.bench import Bench, status_of
+from benchmark.companions import Companions
+from benchmark.descriptions import dumps, loads
+from benchmark.scorers import Scorer
+from benchmark.store import SETTLED, Store, digest
+from benchmark.types import Description, Known, Measured, NotMeasured, Status, Unavailable, UserError, Utterance
+
+BATCH = 16  # outputs that wait, and are in memory, before they are listened to
+
+
+class Question(NamedTuple):
+    """An output, what it is to be compared with, and where its values go."""
+
+    degraded: Audio
+    reference: Audio
+    utterance: Utterance
+    companions: Companions
+    values: list[Measured]
+
+
+@dataclass
+class Ears:
+    """The listeners of one worker's bench, asked in batches."""
+
+    bench: Bench
+    store: Store
+    waiting: dict[str, list[Question]] = field(default_factory=lambda: defaultdict(list))
+    scorers: dict[str, Scorer] = field(default_factory=dict)
+
+    def ask(
+        self, scorer: Scorer, degraded: Audio, reference: Audio, utterance: Utterance, companions: Companions
+    ) -> list[Measured]:
+        """The values of an output, in a list that is filled when `answer` returns, or before."""
+        if (error := _unusable(scorer, reference)) is not None:
+            return unmeasured(scorer, error)
+        question = Question(degraded, reference, utterance, companions, [])
+        self.scorers[scorer.identity] = scorer
+        self.waiting[scorer.identity].append(question)
+        if len(self.waiting[scorer.identity]) >= BATCH:
+            self._answer(scorer, self.waiting.pop(scorer.identity))
+        return question.values
+
+    def answer(self) -> None:
+        """Fill what was asked and has no values yet."""
+        while self.waiting:
+            identity, questions = self.waiting.popitem()
+            self._answer(self.scorers[identity], questions)
+
+    def _answer(self, scorer: Scorer, questions: Sequence[Question]) -> None:
+        try:
+            known = [self._known(scorer, question) for question in questions]
+            said = self.bench.listen(scorer, [q.degraded for q in questions], [k.labels for k in known])
+        except (Unavailable, UserError) as error:  # it cannot be had here, or refuses its parameters
+            for question in questions:
+                question.values.extend(unmeasured(scorer, error))
+            return
+        heard = [i for i, one in enumerate(said) if not isinstance(one, NotMeasured)]
+        compared = self.bench.compare(scorer, [(said[i], known[i]) for i in heard])
+        for i, values in zip(heard, compared, strict=True):
+            questions[i].values.extend(values)
+        for question, one, of in zip(questions, said, known, strict=True):
+            if isinstance(one, NotMeasured):
+                question.values.extend(unmeasured(scorer, _of_output(one, of.reference)))
+
+    def _known(self, scorer: Scorer, question: Question) -> Known:
+        needs, labels = scorer.needs or (), question.utterance.labels
+        return Known(
+            reference=self._uncoded(scorer, question.reference, labels) if "reference" in needs else None,
+            same=self._voice(scorer, question.companions.same) if "same" in needs else None,
+            other=self._voice(scorer, question.companions.other) if "other" in needs else None,
+            labels=_used(scorer, labels),
+        )
+
+    def _voice(self, scorer: Scorer, utterance: Utterance | None) -> Description | NotMeasured | None:
+        if utterance is None:
+            return None
+        try:
+            return self._uncoded(scorer, audio.read(utterance.path), utterance.labels)
+        except NotMeasured as error:
+            return error
+
+    def _uncoded(self, scorer: Scorer, speech: Audio, labels: Mapping[str, str]) -> Description | NotMeasured:
+        """What the listener says of speech that was never coded: asked once, then kept."""
+        used = _used(scorer, labels)
+        content = sha256(np.ascontiguousarray(speech.signal).tobytes()).hexdigest()
+        key = digest("described", str(scorer.spec), scorer.fingerprint, scorer.versions, content, speech.rate, used)
+        if (kept := self.store.description(key)) is not None:
+            return loads(kept)
+        (said,) = self.bench.listen(scorer, [speech], [used])
+        if not isinstance(said, NotMeasured) or said.status in SETTLED:
+            self.store.save_description(key, dumps(said))
+        return said
+
+
+def _used(scorer: Scorer, labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels that a listener uses, as far as there are any."""
+    return {name: labels[name] for name in scorer.labels if labels.get(name)}
+
+
+def _unusable(scorer: Scorer, reference: Audio) -> NotMeasured | None:
+    """Why a listener has nothing to say of any output of this speech."""
+    if not reference.signal.any():
+        return NotMeasured("no_speech", "the reference is silent")
+    if "reference" in (scorer.needs or ()) and scorer.rate is not None and reference.rate < scorer.rate:
+        text = f"the reference is sampled at {reference.rate} Hz; this value needs {scorer.rate} Hz"
+        return NotMeasured("not_applicable", text)
+    return None
+
+
+def _of_output(error: NotMeasured, reference: Description | NotMeasured | None) -> NotMeasured:
+    """Why an output could not be described. That it holds no speech is its fault, unless the reference has none."""
+    if isinstance(reference, NotMeasured):
+        return reference
+    if error.status == "metric_failed":
+        return error
+    status: Status = "metric_failed" if error.status == "no_speech" else error.status
+    return NotMeasured(status, f"the output: {error.reason}")
+
+
+def unmeasured(scorer: Scorer, error: NotMeasured | Unavailable | UserError) -> list[Measured]:
+    """Each of the scorer's values, without a number."""
+    status, reason = status_of(error)
+    return [Measured(name, None, status, reason) for name in scorer.names]

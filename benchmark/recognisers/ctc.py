@@ -1,0 +1,85 @@
+"""Wav2vec 2.0 [Baevski et al. 2020, arXiv 2006.11477] and its kin with a CTC head, through transformers.
+
+The likeliest token of each frame, repetitions and blanks removed, no language model: what is written is what was
+heard. Signals are never padded to a common length, as in models with group norm padding changes the words; each
+goes alone, whole, so that memory grows with its length.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from benchmark import weights as checkpoints
+from benchmark.recognisers import RATE, Recogniser, check_device, check_present, foreign
+from benchmark.types import NotMeasured, Signal, Unavailable
+from benchmark.versions import ABSENT, checksum, installed
+
+DEFAULT = "wav2vec2_base_960h"
+FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "tokenizer_config.json", "vocab.json")
+
+
+def versions(weights: str | None = None) -> dict[str, str]:
+    """The libraries, and the checksums of all that decides the text."""
+    try:
+        place = checkpoints.folder(weights or DEFAULT, FILES)
+        sums = {file: checksum(place / file) for file in FILES}
+    except Unavailable:
+        sums = {"weights": ABSENT}
+    return {**installed("transformers", "torch"), **sums}
+
+
+def make(weights: str | None, language: str, device: str) -> Recogniser:
+    """The model in a folder under the data root, or anywhere; it knows one `language`, which its files do not name."""
+    check_device(device)
+    if importlib.util.find_spec("transformers") is None:
+        raise Unavailable("the recogniser ctc needs transformers: pip install 'focalbench[hf]'")
+    return Ctc(checkpoints.folder(weights or DEFAULT, FILES), language, device)
+
+
+class Ctc:
+    """A checkpoint of transformers' format, on a device."""
+
+    def __init__(self, folder: Path, language: str, device: str) -> None:
+        self.folder = folder
+        self.language = language
+        self.device = device
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        import torch
+
+        from benchmark.compat import allow_cpu_torchaudio
+
+        check_present(self.device)
+        allow_cpu_torchaudio()
+        from transformers import AutoModelForCTC, Wav2Vec2Processor
+        from transformers.utils import logging
+
+        bars = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
+        processor = Wav2Vec2Processor.from_pretrained(self.folder, local_files_only=True)
+        model = AutoModelForCTC.from_pretrained(
+            self.folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
+        if bars:
+            logging.enable_progress_bar()
+        return processor, model.eval().to(self.device)
+
+    def transcribe(self, signals: Sequence[Signal], languages: Sequence[str]) -> list[str | NotMeasured]:
+        name, known = f"the model {self.folder.name}", f"{self.language!r} only"
+        return [
+            self._text(signal) if language == self.language else foreign(name, language, known)
+            for signal, language in zip(signals, languages, strict=True)
+        ]
+
+    def _text(self, signal: Signal) -> str:
+        import torch
+
+        processor, model = self._loaded
+        inputs = processor(signal, sampling_rate=RATE, return_tensors="pt").input_values
+        with torch.inference_mode():
+            tokens = model(inputs.to(self.device)).logits.argmax(dim=-1)
+        text: str = processor.batch_decode(tokens)[0]
+        return text
