@@ -31,7 +31,6 @@ VALUES: Mapping[str, ValueInfo] = {
         "multiply-accumulates of encoder and decoder per second of speech: half the FLOPs of torch.utils.flop_counter",
     ),
     "peak_memory_mib": ValueInfo("MiB", "lower", "anonymous memory of a process that loads the codec and runs a call"),
-    "packet_rate": ValueInfo("1/s", "lower", "packets that are sent per second of media"),
 }
 MEASURES: Mapping[str, Callable[[Subject], Any]] = {  # memory before the timing, in whose process it is
     "memory": parts.memory,

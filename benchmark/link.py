@@ -18,6 +18,7 @@ LINK_VALUES = {
     "net_bps": ValueInfo("bit/s", "lower", "bits of all frames over the duration they cover"),
     "payload_bps": ValueInfo("bit/s", "lower", "bytes of all payloads, padding included"),
     "wire_bps": ValueInfo("bit/s", "lower", "payloads and headers of all packets"),
+    "packet_rate": ValueInfo("1/s", "lower", "packets that are sent per second of media"),
     "redundancy_bps": ValueInfo("bit/s", "lower", "copies, parity, and the packets and headers they need, on the wire"),
     "loss_rate": ValueInfo("share", "lower", "packets that never arrive, of those sent"),
     "late_rate": ValueInfo("share", "lower", "packets that arrive after they are due, of those sent"),
@@ -62,8 +63,6 @@ LINK_VALUES = {
     ),
     "window_mel_distance": ValueInfo("dB", "lower", "mel distance inside the holes and 100 ms behind them"),
     "worst_window_mel_distance": ValueInfo("dB", "lower", "the same, in the worst hole of the file"),
-    "encode_rtf": ValueInfo("s/s", "lower", "encoding time over duration; below 1 is faster than real time"),
-    "decode_rtf": ValueInfo("s/s", "lower", "decoding time over duration; below 1 is faster than real time"),
 }
 
 
@@ -89,6 +88,7 @@ def _rates(sent: Transmission, work: Work) -> list[Measured]:
         Measured.ratio("net_bps", sum(f.bits for f in frames), seconds),
         Measured.ratio("payload_bps", 8 * payload, seconds),
         Measured.ratio("wire_bps", 8 * (payload + headers), seconds),
+        Measured.ratio("packet_rate", len(packets), seconds),
         Measured.ratio("redundancy_bps", 8 * (sum(p.redundant_bytes for p in packets) + headers - needed), seconds),
     ]
 

@@ -62,7 +62,7 @@ def _metrics() -> Iterator[Sequence[str]]:
         bench.close()
     for name, (metric, info) in registry.values().items():
         rate = f"{info.rate} Hz" if info.rate else "scoring rate"
-        yield name, metric, info.unit, f"better: {info.better}", rate, states[metric], info.source
+        yield name, metric, info.unit, f"better: {info.better}", rate, info.source, states[metric]
 
 
 def _metric_state(name: str, bench: Bench) -> str:

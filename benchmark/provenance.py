@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.align import resampler
+from benchmark.cost import VALUES as COST_VALUES
 from benchmark.latency import VALUES as PROBE_VALUES
 from benchmark.link import LINK_VALUES
 from benchmark.manifest import shipped
@@ -48,7 +49,13 @@ def describe(suite: Suite, plan: Plan, subjects: Iterable[Subject]) -> dict[str,
                 "source": info.source,
                 "validity": None if info.validity is None else asdict(info.validity),
             }
-            for infos in (*(scorer.values for scorer in plan.scorers), LINK_VALUES, PROBE_VALUES, TOKEN_VALUES)
+            for infos in (
+                *(scorer.values for scorer in plan.scorers),
+                LINK_VALUES,
+                PROBE_VALUES,
+                TOKEN_VALUES,
+                COST_VALUES,
+            )
             for name, info in infos.items()
         },
         "environment": environment(),

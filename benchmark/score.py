@@ -1,6 +1,7 @@
 """Score a folder of degraded files against a folder of references: no codec, no channel, one constant shift a file."""
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,7 +84,7 @@ def score(reference: Path, degraded: Path, options: Options, progress: Progress 
     """
     progress, out = progress or Quiet(), options.out
     started, clock = provenance.now(), time.perf_counter()
-    asked = scorers(registry.names("metric") if options.metrics is None else options.metrics, options.device)
+    asked = scorers(list(registry.values()) if options.metrics is None else options.metrics, options.device)
     pairs = _pairs(reference, degraded, None if options.alignment == "file" else 0.0, progress)
     pairs = _labelled(pairs, options, asked)
     cache = options.cache or out / "cache"
@@ -288,10 +289,16 @@ def _record(
 
 
 def summary(results: "pd.DataFrame") -> str:
-    """A line per value: its mean, and how many files have it of how many were asked."""
-    lines = []
-    for name, rows in results.groupby("name", sort=False):
-        ok = rows[rows["status"] == "ok"]
-        mean = f"{ok['value'].mean():10.4f} {ok['unit'].iloc[0]}" if len(ok) else "         -"
-        lines.append(f"{name:14} {mean:20} {len(ok)} of {len(rows)} files\n")
+    """A line per value: its mean, or sum over sum, and how many files have it; behind them why others have none."""
+    lines, lacking = [], defaultdict(list)
+    several = results.drop_duplicates(["name", "scorer"])["name"].value_counts().to_dict()
+    for (name, scorer), rows in results.groupby(["name", "scorer"], sort=False):
+        ok, shown = rows[rows["status"] == "ok"], f"{name} ({scorer})" if several[str(name)] > 1 else str(name)
+        if not len(ok):
+            lacking[rows["status"].iloc[0], rows["reason"].value_counts().index[0]].append(shown)
+            continue
+        split = ok["denominator"].notna().all()
+        mean = ok["numerator"].sum() / ok["denominator"].sum() if split else ok["value"].mean()
+        lines.append(f"{shown:22} {mean:10.4f} {ok['unit'].iloc[0]:8} {len(ok)} of {len(rows)} files\n")
+    lines += [f"no value ({status}): {', '.join(names)}: {reason}\n" for (status, reason), names in lacking.items()]
     return "".join(lines)

@@ -12,9 +12,7 @@ from benchmark.bench import Bench
 from benchmark.codec import push_size
 from benchmark.cost import VALUES
 from benchmark.fingerprint import module_fingerprint
-from benchmark.hosts import Encoded
-from benchmark.link import LINK
-from benchmark.pipeline import Ask, row_of, strategy, stream_of
+from benchmark.pipeline import Ask, row_of, strategy
 from benchmark.plan import Trial, Work, facts, strategies
 from benchmark.probe.subject import Failed
 from benchmark.progress import Progress
@@ -23,10 +21,10 @@ from benchmark.scenes import CLEAN, Scene
 from benchmark.store import digest
 from benchmark.suite import ANCHOR, Limits
 from benchmark.table import Row
-from benchmark.types import SECOND, Measured, NotMeasured, Slot
+from benchmark.types import Measured, NotMeasured, Slot
 
 UTTERANCES = 3  # per codec; the pooled ratio is over a few seconds of speech, after one call that warms up
-OF_UTTERANCES = ("encode_rtf", "decode_rtf", "packet_rate")
+OF_UTTERANCES = ("encode_rtf", "decode_rtf")
 DATASET = "timing"  # of what is measured of a codec alone, on shipped speech
 
 
@@ -80,7 +78,7 @@ def _of_utterances(chosen: Sequence[Work], who: str, limits: Limits, advance: Ca
 
 
 def _measure(work: Work, bench: Bench) -> list[Measured]:
-    """Encoding and decoding time over the utterance's duration, and how many packets it makes."""
+    """Encoding and decoding time over the utterance's duration."""
     info, spec = facts(work), work.subject.spec
     encode_chunk, decode_chunk = push_size(info, work.settings.mode)
     try:
@@ -91,20 +89,7 @@ def _measure(work: Work, bench: Bench) -> list[Measured]:
     except NotMeasured as error:
         return [Measured(name, None, error.status, error.reason) for name in OF_UTTERANCES]
     seconds = len(clip.signal) / clip.rate
-    return [
-        Measured.ratio("encode_rtf", encoding, seconds),
-        Measured.ratio("decode_rtf", decoding, seconds),
-        _packet_rate(work, encoded),
-    ]
-
-
-def _packet_rate(work: Work, encoded: Encoded) -> Measured:
-    """Packets under the protection that stands in the row, per second of the frames in them."""
-    try:
-        packets = stream_of(work, encoded, _quietest(work).protection).packets
-    except NotMeasured as error:
-        return Measured("packet_rate", None, error.status, error.reason)
-    return Measured.ratio("packet_rate", len(packets), sum(f.duration for f in encoded.frames) / SECOND)
+    return [Measured.ratio("encode_rtf", encoding, seconds), Measured.ratio("decode_rtf", decoding, seconds)]
 
 
 def _of_codecs(firsts: Sequence[Work], who: str, limits: Limits, advance: Callable[[], None]) -> Iterator[Row]:
@@ -129,7 +114,6 @@ def _quietest(work: Work) -> Scene:
 
 
 def _row(work: Work, who: str, key: str, measured: Measured) -> Row:
-    """Packets are counted, whatever the machine: they are facts of the link."""
     trial = Trial(_quietest(work), work.settings.seeds[0], _heard(work), "", "")
     row = row_of(work, trial, Ask(None, "", key), measured)._replace(unit=VALUES[measured.name].unit)
-    return row._replace(scorer=LINK) if measured.name == "packet_rate" else row._replace(scorer=who, kind="timing")
+    return row._replace(scorer=who, kind="timing")

@@ -206,7 +206,8 @@ class Codec(Protocol):
 
     Where `info.concealments` names loss strategies, ``decoder(name)`` takes one of them. Optional:
     ``carries_fec(payload) -> bool`` for in-band redundancy; ``fork_per_call = True`` where the library keeps
-    state for the whole process.
+    state for the whole process; ``cost()``, which says its ``parameters``, ``macs_per_second`` and ``state_bytes`` as
+    far as it knows them (what it computes in torch is counted beside that).
     """
 
     @property

@@ -116,7 +116,7 @@ def scores(
 
 
 def _signs(run: Run, metrics: Sequence[str]) -> dict[str, float]:
-    return {metric: 1.0 for metric in metrics}
+    return {metric: SIGN[run.better(metric)] for metric in metrics}
 
 
 def _known(kind: str, asked: Sequence[str], there: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark.stats import FEW
 from benchmark.types import UserError
-from reports import audio, buffers, dropout, facts, latency, provenance, recognition, speakers, tokens
+from reports import audio, buffers, costs, dropout, facts, latency, provenance, recognition, speakers, tokens
 from reports.drawing import looks
 from reports.scores import glance, scores
 from reports.summary import Run, load
@@ -73,6 +73,7 @@ def _context(run: Run) -> dict[str, Any]:
         "scores": scored,
         "dropout": dropout.section(run, look),
         "latency": delays,
+        "costs": costs.section(run),
         "recognition": recognition.section(run),
         "speakers": speakers.section(run),
         "tokens": tokens.section(run),

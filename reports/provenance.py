@@ -21,7 +21,9 @@ LISTED = {  # of run.json: the heading, and the key that names each entry
 
 def failures(run: Run, usual: bool) -> dict[str, Any]:
     """Rows without a value by codec, status and reason; `usual` are the not applicable ones of link and probe."""
-    expected = run.rows["status"].eq("not_applicable") & run.rows["scorer"].isin([LINK, PROBE, TOKENS])
+    expected = run.rows["status"].eq("not_applicable") & (
+        run.rows["scorer"].isin([LINK, PROBE, TOKENS]) | run.rows["kind"].eq("timing")
+    )
     rows = run.rows[run.rows["status"].ne("ok") & (expected == usual)]
     lines = []
     for (codec, status, reason), part in rows.groupby(["codec", "status", "reason"], sort=False):

@@ -80,6 +80,8 @@ PRETTY = {
     "longest_burst_ms": "Longest burst",
     "window_mel_distance": "Mel distance in windows",
     "worst_window_mel_distance": "Mel distance, worst window",
+    "packet_rate": "Packets per second",
+    "macs_per_s": "Multiply-accumulates per second",
     "encode_rtf": "Encoder real-time factor",
     "decode_rtf": "Decoder real-time factor",
 }

@@ -46,7 +46,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def results(finished: Path) -> pd.DataFrame:
-    return values(table.read(finished))
+    found = values(table.read(finished))
+    return found[found["utterance"] != ""]  # what the tokens of all of them say is tested elsewhere
 
 
 # --- which rows there are ---
@@ -57,9 +58,9 @@ def test_every_codec_runs_under_every_protection_with_the_strategies_it_has(resu
     heard = {"chunk": ["mute", "interpolate"], "tokens": ["mute", "interpolate"], "mulaw": [OWN]}
     assert trials == {(codec, p, name) for codec, names in heard.items() for p in ("none", COPY) for name in names}
     counts = results.groupby(TRIAL).size()
-    assert set(counts["mulaw", "clean"]) == {19}
-    assert set(counts["mulaw", LOSSY]) == {25}, "and bursts and gaps, and the mel distance in holes and in the worst"
-    assert set(counts["chunk", "clean"]) == {20}, "and recovery_ms"
+    assert set(counts["mulaw", "clean"]) == {20}
+    assert set(counts["mulaw", LOSSY]) == {26}, "and bursts and gaps, and the mel distance in holes and in the worst"
+    assert set(counts["chunk", "clean"]) == {21}, "and recovery_ms"
     own = results["name"].isin(["recovery_ms", "window_mel_distance"]).sum()
     assert len(set(results["key"])) == len(counts) + len(counts) + own
 

@@ -253,7 +253,7 @@ def test_fine(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr()
     assert said.err == ""
     assert said.out.splitlines() == [
-        "19 rows in out/results.parquet (2 scores computed, 0 from the store)",
+        "20 rows in out/results.parquet (2 scores computed, 0 from the store)",
         "report: out/report.html",
     ]
     assert set(table.read(Path("out"))["codec"]) == {"mulaw"}
@@ -272,7 +272,7 @@ def test_strict(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("--codec", "mulaw", "--data", "data", "--limit", "2")
     assert run(*arguments) == 0
     assert run(*arguments, "--strict") == 3
-    assert "focalbench: --strict: 2 input_failed of 21 rows." in capsys.readouterr().err
+    assert "focalbench: --strict: 2 input_failed of 22 rows." in capsys.readouterr().err
 
 
 def test_a_transparent_codec_is_measured_where_a_value_exists() -> None:

@@ -1,4 +1,4 @@
-"""The other voices of an utterance: of the same speaker another one, of other speakers changing ones, always the same."""
+"""The other voices of an utterance: one of its own speaker, one of another, and always the same ones."""
 
 from collections import Counter
 from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.stats import Estimate
 from benchmark.types import Floats
-from reports.correlations import Agreement, main, scores, spearman_matrix
+from reports.correlations import Agreement, main, markdown, scores, spearman_matrix
 from reports.summary import load
 from tests.runs import conditions, make_run
 
@@ -137,12 +137,17 @@ def test_the_table_in_markdown(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert heading == "Codecs: opus-6k, opus-24k. 40 outputs, 10 speakers."
     assert blank == ""
     assert names == "| | PESQ-WB | STOI | Mel distance |"
-    cells = [[cell.strip() for cell in line.split("|")[2:-1]] for line in lines]
-    assert [cells[i][i] for i in range(3)] == ["", "", ""]
-    assert all("±" in cells[i][j] for i in range(3) for j in range(3) if i != j)
-    run = load(tmp_path)
-    matrix = spearman_matrix(*scores(run, ["pesq_wb", "stoi"]), 50)["pesq_wb", "stoi"]
-    assert [cells[0][1], cells[1][0]] == [f"{e.value:.2f} ± {e.half:.2f}" for e in matrix]
+    assert [line.split("|")[1].strip() for line in lines] == ["PESQ-WB", "STOI", "Mel distance"]
+    assert all(line.count("1.00 ± 0.00") == 2 for line in lines), "made values all follow from one"
+
+
+def test_overall_stands_above_the_diagonal_and_within_codecs_below() -> None:
+    values = wide(first=QUALITY + EASE, second=QUALITY - EASE)
+    matrix = spearman_matrix(values, np.zeros(len(WHO)))
+    *_, first, second = markdown(values, matrix, {"first": "One", "second": "Two"}).splitlines()
+    assert second == "| Two | −1.00 |  |"
+    assert first == f"| One |  | {matrix['first', 'second'].overall.value:.2f} |"
+    assert "0.8" in first or "0.9" in first
 
 
 def test_a_run_in_which_nothing_was_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

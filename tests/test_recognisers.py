@@ -315,6 +315,38 @@ def test_without_transformers(monkeypatch: pytest.MonkeyPatch):
         ctc.make(None, "en", "cpu")
 
 
+# --- damaged weights ------------------------------------------------------------------------------------
+
+
+def test_a_damaged_checkpoint_is_one_line(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("whisper_tiny/tiny.pt", *(f"wav2vec2_base_960h/{file}" for file in ctc.FILES)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((root / name).read_bytes()[:5_000])
+    monkeypatch.setenv("FOCALBENCH_DATA", str(tmp_path))
+    for recogniser, message in [
+        (whisper.make("tiny", "en", "cpu"), "tiny.pt holds no Whisper model"),
+        (ctc.make(None, "en", "cpu"), "wav2vec2_base_960h holds no CTC model for transformers"),
+    ]:
+        with pytest.raises(UserError, match=message) as refusal:
+            recogniser.transcribe([speech_like(0.1)], ["en"])
+        assert "\n" not in str(refusal.value)
+
+
+def test_weights_are_never_made_up(root: Path, tmp_path: Path):
+    from safetensors.torch import load_file, save_file
+
+    for file in ctc.FILES:
+        (tmp_path / file).write_bytes((root / "wav2vec2_base_960h" / file).read_bytes())
+    tensors = load_file(tmp_path / "model.safetensors")
+    tensors.pop("wav2vec2.masked_spec_embed")
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    assert said(ctc.make(str(tmp_path), "en", "cpu"), speech_like(0.1))
+    tensors.pop("lm_head.weight")
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"it lacks lm_head\.weight"):
+        said(ctc.make(str(tmp_path), "en", "cpu"), speech_like(0.1))
+
+
 # --- the whole way --------------------------------------------------------------------------------------
 
 

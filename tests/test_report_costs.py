@@ -10,7 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import reports
 from benchmark import table
-from benchmark.cost import VALUES
+from benchmark.cost import VALUES as COST
+from benchmark.link import LINK_VALUES
 from benchmark.timing import scorer
 from reports import costs
 from reports.costs import COLUMNS, section
@@ -19,6 +20,7 @@ from reports.summary import Run, load
 from tests.runs import conditions, make_run
 
 WHO = scorer({"cpu": "AMD EPYC 7B13", "packages": {"torch": "2.13.0"}})
+VALUES = {**COST, "packet_rate": LINK_VALUES["packet_rate"]}
 OUTSIDE = "its work is done outside of torch, whose counter sees no other"
 PLANTED = {
     "parameters": 249_046_686.0,

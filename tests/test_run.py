@@ -21,6 +21,7 @@ from benchmark import audio, pipeline, suite, table
 from benchmark import run as run_module
 from benchmark.bench import Bench, guarded
 from benchmark.codec import frame_of
+from benchmark.cost import VALUES as COST
 from benchmark.hosts import Encoded
 from benchmark.inputs import Inputs
 from benchmark.plan import OWN, Settings, Subject, Trial, Work
@@ -35,7 +36,7 @@ from tests.test_child import alive, until
 
 LINK = {"net_bps", "payload_bps", "wire_bps", "redundancy_bps", "loss_rate", "late_rate", "residual_loss"}
 LINK |= {"burst_ms", "longest_burst_ms", "delay_ms", "latency_ms", "mouth_to_ear_ms", "delay_impairment"}
-LINK |= {"capture_ms", "codec_ms", "packet_ms", "playout_ms", "network_ms"}
+LINK |= {"packet_rate", "capture_ms", "codec_ms", "packet_ms", "playout_ms", "network_ms"}
 LOSSY = {f"rfc3611_{what}" for what in ("burst_density", "gap_density", "burst_ms", "gap_ms")}
 LOSSY |= {"window_mel_distance", "worst_window_mel_distance"}
 CHANNELS = ["clean", "bernoulli:loss=0.2"]
@@ -475,6 +476,7 @@ def test_link_rows_against_arithmetic(tmp_path: Path) -> None:
     assert one(clean, "net_bps")["value"] == pytest.approx(700)
     assert one(clean, "payload_bps")["value"] == pytest.approx(800)
     assert one(clean, "wire_bps")["value"] == pytest.approx(800 + 8_000)
+    assert one(clean, "packet_rate")["value"] == pytest.approx(25)
     lossy = results[results["channel"] == CHANNELS[1]]
     lost, bursts = one(lossy, "loss_rate"), one(lossy, "burst_ms")
     assert bursts["numerator"] == 40 * lost["numerator"]
@@ -484,9 +486,10 @@ def test_link_rows_against_arithmetic(tmp_path: Path) -> None:
 def test_timing_is_of_another_kind(tmp_path: Path) -> None:
     results, _ = make_run(quick_suite("pcm"), tmp_path, timing=True)
     timing = results[results["kind"] == "timing"]
-    assert sorted(timing["name"]) == ["decode_rtf", "encode_rtf"]
-    assert ((timing["value"] > 0) & (timing["value"] < 1)).all()
-    assert set(timing["unit"]) == {"s/s"}
+    assert set(timing["name"]) == set(COST)
+    rtf = timing[timing["name"].isin(["encode_rtf", "decode_rtf"])]
+    assert ((rtf["value"] > 0) & (rtf["value"] < 1)).all()
+    assert set(rtf["unit"]) == {"s/s"}
 
 
 def test_late_packets_are_lost_to_the_decoder(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from benchmark import cost, timing
 from benchmark.cost import VALUES
-from benchmark.link import LINK
 from benchmark.probe.subject import Failed
 from benchmark.provenance import environment
 from benchmark.timing import scorer
@@ -46,22 +45,15 @@ def test_they_stand_under_the_scene_without_losses(results: pd.DataFrame) -> Non
     assert set(timed(results)["channel"]) == {"clean"}
 
 
-def test_rows_name_the_machine_but_for_facts(results: pd.DataFrame) -> None:
-    rows = timed(results)
-    facts = rows["name"] == "packet_rate"
-    assert set(rows.loc[facts, "scorer"]) == {LINK}
-    assert set(rows.loc[facts, "kind"]) == {"value"}
-    assert set(rows.loc[~facts, "scorer"]) == {scorer(environment())}
-    assert set(rows.loc[~facts, "kind"]) == {"timing"}
+def test_rows_name_the_machine(results: pd.DataFrame) -> None:
+    assert set(timed(results)["scorer"]) == {scorer(environment())}
+    assert set(timed(results)["kind"]) == {"timing"}
 
 
 def test_a_codec_that_is_well(results: pd.DataFrame) -> None:
     for name in VALUES.keys() - {"parameters", "macs_per_s"}:
         assert one(results, name, codec="pcm")["value"] > 0, name
     assert 0 < one(results, "encode_rtf", codec="pcm")["value"] < 1
-    assert one(results, "packet_rate", codec="pcm")["value"] == pytest.approx(50)
-    seconds = one(results, "encode_rtf", codec="pcm")["denominator"]
-    assert one(results, "packet_rate", codec="pcm")["numerator"] == pytest.approx(50 * seconds, abs=1)
     for name in ("parameters", "macs_per_s"):
         assert one(results, name, codec="pcm")["status"] == "not_applicable"
 
@@ -110,13 +102,6 @@ def test_a_codec_that_fails_on_an_utterance(tmp_path: Path, monkeypatch: pytest.
     for name in timing.OF_UTTERANCES:
         assert (one(results, name)["status"], one(results, name)["reason"]) == ("codec_failed", "decode: it fell over")
     assert one(results, "parameters")["value"] == 3
-
-
-def test_packets_are_those_of_the_protection_in_the_row(tmp_path: Path) -> None:
-    results, _ = make_run(suite("pcm", protection=["bundle:frames=5"]), tmp_path, timing=True)
-    row = one(results, "packet_rate")
-    assert row["protection"] == "bundle:frames=5"
-    assert row["value"] == pytest.approx(10, rel=0.01)
 
 
 def test_a_machine_in_one_canonical_text() -> None:

@@ -122,6 +122,7 @@ def test_what_a_layout_says_of_the_codec() -> None:
         identity={"weights": "abc"},
         group=2,
         concealments={name: int(name == "interpolate") for name in STRATEGIES},
+        codebooks=2,
     )
     assert token_info(layout, {}).streaming
     assert next(iter(token_info(layout, {}).concealments)) == "repeat_fade"

@@ -6,18 +6,20 @@ goes alone, whole, so that memory grows with its length.
 """
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from benchmark import weights as checkpoints
 from benchmark.recognisers import RATE, Recogniser, check_device, check_present, foreign
-from benchmark.types import NotMeasured, Signal, Unavailable
+from benchmark.types import NotMeasured, Signal, Unavailable, UserError
 from benchmark.versions import ABSENT, checksum, installed
 
 DEFAULT = "wav2vec2_base_960h"
 FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "tokenizer_config.json", "vocab.json")
+UNUSED = "masked_spec_embed"  # only in training; without the rest, transformers would make weights up
 
 
 def versions(weights: str | None = None) -> dict[str, str]:
@@ -55,16 +57,16 @@ class Ctc:
         check_present(self.device)
         allow_cpu_torchaudio()
         from transformers import AutoModelForCTC, Wav2Vec2Processor
-        from transformers.utils import logging
 
-        bars = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()
-        processor = Wav2Vec2Processor.from_pretrained(self.folder, local_files_only=True)
-        model = AutoModelForCTC.from_pretrained(
-            self.folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-        )
-        if bars:
-            logging.enable_progress_bar()
+        settings = {"use_safetensors": True, "dtype": torch.float32, "output_loading_info": True}
+        try:
+            with _no_progress():
+                processor = Wav2Vec2Processor.from_pretrained(self.folder, local_files_only=True)
+                model, found = AutoModelForCTC.from_pretrained(self.folder, local_files_only=True, **settings)
+        except Exception as error:  # whatever a damaged file may raise
+            raise UserError(f"{self.folder} holds no CTC model for transformers ({type(error).__name__}).") from error
+        if lacking := sorted(name for name in found["missing_keys"] if not name.endswith(UNUSED)):
+            raise UserError(f"{self.folder} holds no CTC model: it lacks {', '.join(lacking[:3])}.")
         return processor, model.eval().to(self.device)
 
     def transcribe(self, signals: Sequence[Signal], languages: Sequence[str]) -> list[str | NotMeasured]:
@@ -83,3 +85,17 @@ class Ctc:
             tokens = model(inputs.to(self.device)).logits.argmax(dim=-1)
         text: str = processor.batch_decode(tokens)[0]
         return text
+
+
+@contextmanager
+def _no_progress() -> Iterator[None]:
+    """Weights are loaded without a bar."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -60,6 +60,7 @@ class PocketSphinx:
     def _text(self, signal: Signal) -> str:
         # Its estimate of the noise lasts from one utterance into the next, and changed words there; it begins anew
         # with the features. The mean that cepstra are normalised by is the whole utterance's (full_utt).
+        self._decoder.reinit_feat()
         samples = np.rint(signal.astype(np.float64) * FULL_SCALE).clip(-FULL_SCALE, FULL_SCALE - 1).astype("<i2")
         self._decoder.start_utt()
         self._decoder.process_raw(samples.tobytes(), full_utt=True)

@@ -67,7 +67,10 @@ class Whisper:
         import whisper
 
         check_present(self.device)
-        return whisper.load_model(str(self.path), device=self.device)  # a path: by a size it would download
+        try:
+            return whisper.load_model(str(self.path), device=self.device)  # a path: by a size it would download
+        except Exception as error:  # whatever a damaged file may raise
+            raise UserError(f"{self.path} holds no Whisper model ({type(error).__name__}).") from error
 
     def transcribe(self, signals: Sequence[Signal], languages: Sequence[str]) -> list[str | NotMeasured]:
         known = self._languages()
