@@ -10,7 +10,7 @@ from benchmark.bench import Bench
 from benchmark.scenes import grid
 from benchmark.scorers import scorers
 from benchmark.suite import Limits
-from benchmark.types import NotMeasured, Spec, Unavailable, UserError
+from benchmark.types import NotMeasured, Spec, Unavailable, UserError, ValueInfo
 from benchmark.versions import ABSENT
 
 
@@ -62,7 +62,13 @@ def _metrics() -> Iterator[Sequence[str]]:
         bench.close()
     for name, (metric, info) in registry.values().items():
         rate = f"{info.rate} Hz" if info.rate else "scoring rate"
-        yield name, metric, info.unit, f"better: {info.better}", rate, info.source, states[metric]
+        yield name, metric, info.unit, f"better: {info.better}", rate, _trust(info), info.source, states[metric]
+
+
+def _trust(info: ValueInfo) -> str:
+    """Where a value speaks of quality: `Validity` in short."""
+    told = info.validity
+    return f"loss {told.loss}, noise {told.noise}, generative {told.generative}" if told else ""
 
 
 def _metric_state(name: str, bench: Bench) -> str:

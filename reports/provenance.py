@@ -53,7 +53,7 @@ def _several(names: list[str], of: int, word: str) -> str:
 
 
 def definitions(run: Run) -> Iterator[dict[str, str]]:
-    """Of each value measured: name, key, unit, direction and source."""
+    """Of each value measured: name, key, unit, direction, source, and for what it can be trusted."""
     for metric in dict.fromkeys(run.base(m) for m in run.metrics):
         facts = run.facts["values"].get(metric, {})
         better = str(facts.get("better", ""))
@@ -63,7 +63,17 @@ def definitions(run: Run) -> Iterator[dict[str, str]]:
             "unit": str(facts.get("unit", "")) or "–",
             "better": better if better in ("higher", "lower") else "–",
             "source": str(facts.get("source", "")) or "–",
+            "trust": _trust(facts.get("validity")),
         }
+
+
+def _trust(validity: Mapping[str, str] | None) -> tuple[list[tuple[str, str]], str]:
+    """Whether a value says how good speech is: where, with a word, and why."""
+    if not validity:
+        return [], ""
+    why = validity["why"].rstrip(".")
+    places = {"loss": "under loss", "noise": "in noise", "generative": "generative codecs"}
+    return [(where, validity[key]) for key, where in places.items()], f"{why[:1].upper()}{why[1:]}."
 
 
 def provenance(run: Run) -> Iterator[tuple[str, list[tuple[str, str]]]]:

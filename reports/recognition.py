@@ -12,7 +12,6 @@ from reports.words import percent
 
 RATES = {"wer": "against the transcript", "dwer": "against what is recognised in the reference audio"}
 KINDS = ("insertions", "deletions", "substitutions")
-DETAILS = tuple(f"{rate}_{kind}" for rate in RATES for kind in KINDS)  # values that stand in this section alone
 LISTED = 50  # files above 100 %
 
 

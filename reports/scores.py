@@ -136,8 +136,11 @@ def _delta_table(run: Run, metric: str) -> Table | None:
         found = [cells.get((codec, c.name), EMPTY) for _, group in groups for _, c in group]
         rows.append((codec, [_signed(_field(cell, digits, lambda value: 0.0)) for cell in found]))
     side = {"higher": " Above zero,", "lower": " Below zero,"}.get(run.better(metric))
-    nearer = f"{side} coding brought it nearer to clean speech." if side else ""
-    note = f"Coded less uncoded, both against clean speech, on the same utterances.{nearer}"
+    compared = bool(run.reference(metric))
+    change = "brought it nearer to clean speech" if compared else "made it better"
+    nearer = f"{side} coding {change}." if side else ""
+    against = ", both against clean speech" if compared else ""
+    note = f"Coded less uncoded{against}, on the same utterances.{nearer}"
     return Table(f"{pretty(metric)}: what coding changes", note, False, _heads(groups), rows)
 
 

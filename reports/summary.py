@@ -85,6 +85,8 @@ PRETTY = {
     "encode_rtf": "Encoder real-time factor",
     "decode_rtf": "Decoder real-time factor",
 }
+# Parts of what other values say, which stand beside them in sections of their own: recognised words, voices.
+DETAILS = ("spk_same_", "spk_other_", *(f"{d}wer_{k}" for d in ("", "d") for k in ("ins", "del", "sub")))
 FIRST = (
     "pesq_wb",
     "plcmos",
@@ -163,7 +165,8 @@ class Run:
         """The scores, and the facts of the link that are worth a table and curves of their own."""
         several = len({protection for _, protection, _ in self.labels}) > 1
         wanted = [*(["residual_loss"] if several else []), "recovery_ms", "token_error", "token_bit_error"]
-        return (*self.scores, *(m for m in self.metrics if m in wanted))
+        own = [m for m in self.scores if not self.base(m).startswith(DETAILS)]
+        return (*own, *(m for m in self.metrics if m in wanted))
 
     def overall(self, codec: str, metric: str) -> Cell:
         """The cell of the clean condition if it has a value, else of the first condition that has one."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmark import align, audio, weights
 from benchmark.metrics import pesq as module
 from benchmark.metrics.pesq import make, most_utterances
 from benchmark.types import NotMeasured, Signal
@@ -39,6 +40,26 @@ def test_is_the_package(name: str, rate: int, golden: float) -> None:
     value = pesq(speech, noisy(speech), rate)[name]
     assert value == package(rate, speech, noisy(speech), name[-2:])
     assert value == pytest.approx(golden, abs=1e-3)
+
+
+@pytest.fixture
+def published() -> tuple[Signal, Signal]:
+    """The example of github.com/ludlows/PESQ, at 16 kHz."""
+    folder = weights.data_root() / "golden" / "pesq"
+    if not (folder / "speech.wav").is_file():
+        pytest.skip(f"there is no {folder / 'speech.wav'}; it is audio/speech.wav of github.com/ludlows/PESQ")
+    reference, degraded = (audio.read(folder / f"{stem}.wav").signal for stem in ("speech", "speech_bab_0dB"))
+    return reference, degraded
+
+
+def test_is_what_the_package_publishes(published: tuple[Signal, Signal]) -> None:
+    """Its narrow-band value is of signals at 16 kHz; ours is defined at 8 kHz, where the band is all there is."""
+    from pesq import pesq as package
+
+    assert pesq(*published, 16_000)["pesq_wb"] == pytest.approx(1.0832337, abs=1e-5)
+    assert package(16_000, *published, "nb") == pytest.approx(1.6072081, abs=1e-5)
+    narrow = (align.resample(signal, 16_000, 8_000) for signal in published)
+    assert pesq(*narrow, 8_000)["pesq_nb"] == pytest.approx(1.6654434, abs=1e-3)
 
 
 def test_is_pure() -> None:

@@ -11,16 +11,16 @@ from benchmark.types import Floats, Metric, NotMeasured, Ratio, Result, Signal, 
 
 SOURCE = "VERSA [Shi et al. 2025, arXiv:2412.17667], mcd_f0; over frames voiced in both, as documented"
 VOICING = "Nakatani et al. 2008, doi:10.1016/j.specom.2007.11.005, voicing decision error"
-TRUST = Validity(
+VALIDITY = Validity(
     loss="care",
     noise="no",
     generative="care",
     why="It hears the melody and nothing else, and noise misleads the tracker in the reference and in the output.",
 )
 VALUES = {
-    "f0_rmse": ValueInfo("Hz", "lower", SOURCE, validity=TRUST),
-    "f0_corr": ValueInfo("", "higher", SOURCE, validity=TRUST),
-    "vuv_error": ValueInfo("", "lower", VOICING, validity=TRUST),
+    "f0_rmse": ValueInfo("Hz", "lower", SOURCE, validity=VALIDITY),
+    "f0_corr": ValueInfo("", "higher", SOURCE, validity=VALIDITY),
+    "vuv_error": ValueInfo("", "lower", VOICING, validity=VALIDITY),
 }
 LEAST_VOICED = 20  # frames, 100 ms: what fewer say of a melody is chance
 

@@ -4,14 +4,16 @@ from benchmark.align import check_pair
 from benchmark.level import SILENCE, active_level
 from benchmark.types import Metric, NotMeasured, Signal, Validity, ValueInfo
 
-TRUST = Validity(
+VALIDITY = Validity(
     loss="care",
     noise="care",
     generative="care",
     why="A fact beside the quality; noise in pauses counts as speech, and speech that is lost does not count.",
 )
 VALUES = {
-    "level_db": ValueInfo("dB", "neither", "ITU-T P.56 (12/2011), method B: degraded minus reference", validity=TRUST)
+    "level_db": ValueInfo(
+        "dB", "neither", "ITU-T P.56 (12/2011), method B: degraded minus reference", validity=VALIDITY
+    )
 }
 
 

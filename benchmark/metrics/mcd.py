@@ -19,15 +19,15 @@ ACTIVE = 0.01  # of the reference's mean power, -20 dB: a frame above it is spee
 BAND = 100  # frames, 0.5 s, by which the warped output may be early or late
 SCALE = 10 * np.sqrt(2) / np.log(10)  # dB
 SOURCE = "Kubichek 1993, doi:10.1109/PACRIM.1993.407206; c1 to c24 of WORLD's envelope, frames of speech"
-TRUST = Validity(
+VALIDITY = Validity(
     loss="care",
     noise="care",
     generative="yes",
     why="The envelope's shape in speech, and nothing else: neither voicing, nor melody, nor noise in pauses counts.",
 )
 VALUES = {
-    "mcd": ValueInfo("dB", "lower", f"{SOURCE}, time warped", RATE, TRUST),
-    "mcd_frame": ValueInfo("dB", "lower", SOURCE, RATE, TRUST),
+    "mcd": ValueInfo("dB", "lower", f"{SOURCE}, time warped", RATE, VALIDITY),
+    "mcd_frame": ValueInfo("dB", "lower", SOURCE, RATE, VALIDITY),
 }
 
 

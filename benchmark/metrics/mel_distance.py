@@ -8,13 +8,13 @@ from benchmark.align import check_pair
 from benchmark.types import Floats, Metric, NotMeasured, Signal, Validity, ValueInfo
 
 SOURCE = "github.com/lucadellalib/audiocodecs, downstream/metrics/mel_distance.py; normalised as documented"
-TRUST = Validity(
+VALIDITY = Validity(
     loss="care",
     noise="care",
     generative="yes",
     why="Every deviation counts alike, heard or not: concealment that sounds well, or noise removed, costs too.",
 )
-VALUES = {"mel_distance": ValueInfo(unit="dB", better="lower", source=SOURCE, validity=TRUST)}
+VALUES = {"mel_distance": ValueInfo(unit="dB", better="lower", source=SOURCE, validity=VALIDITY)}
 
 BANDS = 80  # HTK mel, triangles of height 1, from 0 Hz to half the rate
 WINDOW_S = 0.064  # 1024 samples at 16 kHz, Hann

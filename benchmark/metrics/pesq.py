@@ -7,15 +7,15 @@ import numpy as np
 from benchmark.align import check_pair
 from benchmark.types import Floats, Metric, NotMeasured, Signal, Validity, ValueInfo
 
-TRUST = Validity(
+VALIDITY = Validity(
     loss="care",
     noise="yes",
     generative="no",
     why="It underrates generative codecs and orders systems of loss concealment badly (PCC 0.52 with listeners).",
 )
 VALUES = {
-    "pesq_wb": ValueInfo("MOS-LQO", "higher", "ITU-T P.862.2 (2005)", rate=16_000, validity=TRUST),
-    "pesq_nb": ValueInfo("MOS-LQO", "higher", "ITU-T P.862.1 (2003)", rate=8_000, validity=TRUST),
+    "pesq_wb": ValueInfo("MOS-LQO", "higher", "ITU-T P.862.2 (2005)", rate=16_000, validity=VALIDITY),
+    "pesq_nb": ValueInfo("MOS-LQO", "higher", "ITU-T P.862.1 (2003)", rate=8_000, validity=VALIDITY),
 }
 MODES = {16_000: "wb", 8_000: "nb"}
 SHORTEST_S = 0.25  # the ITU code refuses less

@@ -5,14 +5,14 @@ import numpy as np
 from benchmark.align import check_pair
 from benchmark.types import Metric, NotMeasured, Signal, Validity, ValueInfo
 
-TRUST = Validity(
+VALIDITY = Validity(
     loss="no",
     noise="care",
     generative="no",
     why="It follows the waveform: speech rebuilt with another phase scores -20 dB, however good it sounds.",
 )
 VALUES = {
-    "si_sdr": ValueInfo(unit="dB", better="higher", source="Le Roux et al. 2019, arXiv:1811.02508", validity=TRUST)
+    "si_sdr": ValueInfo(unit="dB", better="higher", source="Le Roux et al. 2019, arXiv:1811.02508", validity=VALIDITY)
 }
 
 # Above this the rest is float32 rounding, not distortion: 138.5 dB, beyond what 24-bit PCM does to speech.

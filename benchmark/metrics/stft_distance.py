@@ -13,13 +13,13 @@ SOURCE = (
     "Yamamoto et al. 2020, arXiv:1910.11480 (windows); github.com/lucadellalib/audiocodecs, "
     "downstream/metrics/stft_distance.py (distance); normalised as documented"
 )
-TRUST = Validity(
+VALIDITY = Validity(
     loss="care",
     noise="care",
     generative="care",
     why="Fine structure counts: noise and harmonics of a vocoder's own cost, though nobody may hear them.",
 )
-VALUES = {"stft_distance": ValueInfo("dB", "lower", SOURCE, validity=TRUST)}
+VALUES = {"stft_distance": ValueInfo("dB", "lower", SOURCE, validity=VALIDITY)}
 
 
 def stft_distance(reference: Signal, degraded: Signal, rate: int) -> dict[str, float]:

@@ -22,15 +22,15 @@ SEGMENT = 30  # frames, 384 ms
 RANGE = 40  # dB below the loudest frame of the reference; what lies lower is no speech
 CLIP = 1 + 10 ** (15 / 20)  # STOI bounds the signal-to-distortion ratio of a band at -15 dB
 TINY = float(np.finfo(np.float64).eps)
-TRUST = Validity(
+VALIDITY = Validity(
     loss="no",
     noise="yes",
     generative="care",
     why="Made for words in noise; under loss it hardly agrees with listeners (PCC 0.21), and 5 ms of delay cost 0.04.",
 )
 VALUES = {
-    "stoi": ValueInfo("", "higher", "Taal et al. 2011, doi:10.1109/TASL.2011.2114881", validity=TRUST),
-    "estoi": ValueInfo("", "higher", "Jensen and Taal 2016, doi:10.1109/TASLP.2016.2585878", validity=TRUST),
+    "stoi": ValueInfo("", "higher", "Taal et al. 2011, doi:10.1109/TASL.2011.2114881", validity=VALIDITY),
+    "estoi": ValueInfo("", "higher", "Jensen and Taal 2016, doi:10.1109/TASLP.2016.2585878", validity=VALIDITY),
 }
 
 

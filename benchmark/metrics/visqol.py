@@ -11,14 +11,16 @@ from benchmark.versions import installed
 
 RATE = 16_000  # Hz, of speech mode
 SHORTEST_S = 1.0  # the package finds no patch to compare in less than 0.7 s
-TRUST = Validity(
+VALIDITY = Validity(
     loss="no",
     noise="care",
     generative="care",
     why="Gaps hardly cost: cut 20 ms in every 100 ms out of speech, and 4 of 5 points are left.",
 )
 VALUES = {
-    "visqol": ValueInfo("MOS-LQO", "higher", "Chinen et al. 2020, arXiv:2004.09584; exponential mapping", RATE, TRUST)
+    "visqol": ValueInfo(
+        "MOS-LQO", "higher", "Chinen et al. 2020, arXiv:2004.09584; exponential mapping", RATE, VALIDITY
+    )
 }
 
 
