@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmark import audio
+from benchmark.align import SCORING_RATE
 from benchmark.audio import Audio
 from benchmark.bench import Bench, status_of
 from benchmark.companions import Companions
@@ -113,8 +114,9 @@ def _unusable(scorer: Scorer, reference: Audio) -> NotMeasured | None:
     """Why a listener has nothing to say of any output of this speech."""
     if not reference.signal.any():
         return NotMeasured("no_speech", "the reference is silent")
-    if "reference" in (scorer.needs or ()) and scorer.rate is not None and reference.rate < scorer.rate:
-        text = f"the reference is sampled at {reference.rate} Hz; this value needs {scorer.rate} Hz"
+    needed = min(scorer.rate or SCORING_RATE, SCORING_RATE)  # also without a reference: no model here knows telephones
+    if reference.rate < needed:
+        text = f"the reference is sampled at {reference.rate} Hz; this value needs {needed} Hz"
         return NotMeasured("not_applicable", text)
     return None
 

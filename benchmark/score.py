@@ -19,7 +19,7 @@ from benchmark.plan import Plan
 from benchmark.progress import Progress, Quiet
 from benchmark.run import make_writable, write_record
 from benchmark.scorers import Scorer, scorers
-from benchmark.store import Store, digest
+from benchmark.store import Store, digest, write_atomically
 from benchmark.suite import Data, Limits, Suite
 from benchmark.table import Row
 from benchmark.types import Measured, NotMeasured, UserError, Utterance
@@ -100,7 +100,7 @@ def score(reference: Path, degraded: Path, options: Options, progress: Progress 
                 advance()
     results = table.frame(rows)
     table.write(results, out / "results.parquet")
-    results.to_csv(out / "results.csv", index=False)
+    write_atomically(out / "results.csv", results.to_csv(index=False).encode())
     lines.write(results, out / "scores.jsonl")
     record = _record(asked, reference, degraded, pairs, options.alignment)
     wall = round(time.perf_counter() - clock, 3)

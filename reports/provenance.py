@@ -52,7 +52,7 @@ def _several(names: list[str], of: int, word: str) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def definitions(run: Run) -> Iterator[dict[str, str]]:
+def definitions(run: Run) -> Iterator[dict[str, Any]]:
     """Of each value measured: name, key, unit, direction, source, and for what it can be trusted."""
     for metric in dict.fromkeys(run.base(m) for m in run.metrics):
         facts = run.facts["values"].get(metric, {})

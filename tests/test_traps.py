@@ -59,7 +59,7 @@ REFUSED: dict[str, dict[str, tuple[str, ...]]] = {
     "tenth_of_a_second": {"too_short": BRIEF, "not_applicable": ("dwer", "dcer")},  # no word is heard in it
     "utterances": {"not_applicable": ("pesq",)},
     "two_minutes": {"not_applicable": ("pesq",)},
-    "narrow_reference": {"not_applicable": ("pesq_wb", "mcd", "spk_", *HEARD)},
+    "narrow_reference": {"not_applicable": ("pesq_wb", "mcd", "dnsmos", "plcmos", "spk_", *HEARD)},
     "shorter": {"not_applicable": ("wer", "cer")},  # the data have an empty transcript
 }
 # What does not matter, as it is found and removed, or not heard; and by how much it may. The outputs are those of
