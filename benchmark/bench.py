@@ -28,6 +28,8 @@ from benchmark.types import (
 
 Pair: TypeAlias = tuple[str, tuple[Any, ...]]  # the ScoreHost's method that takes the pair, and its arguments
 
+FULL = ("MemoryError", "allocate memory", "bad_alloc", "bad allocation", "out of memory")  # how a full memory is told
+
 
 class Bench:
     """Keeps the last `keep` codecs and the metrics warm; the `..._seconds` add up what they cost, and their start."""
@@ -77,10 +79,10 @@ class Bench:
         self.codec_seconds += reply.seconds
         return reply
 
-    def _call(self, child: Child, method: str, *arguments: Any) -> Reply:
+    def _call(self, child: Child, method: str, *arguments: Any, items: int = 1) -> Reply:
         if self._closed:
             raise RuntimeError("the bench is closed: the run was interrupted")
-        reply = child.call(method, *arguments)
+        reply = child.call(method, *arguments, items=items)
         self.start_seconds += reply.start_seconds
         return reply
 
@@ -132,7 +134,7 @@ class Bench:
         """
         signals = [(one.signal, one.rate) for one in heard]
         try:
-            reply = self._call(self._listeners, "describe", *_called(scorer), scorer.rate, signals, list(labels))
+            reply = self._heard(len(heard), "describe", *_called(scorer), scorer.rate, signals, list(labels))
         except (ChildFailed, NotMeasured) as error:
             if not heard:
                 raise NotMeasured(*status_of(error)) from error
@@ -142,6 +144,16 @@ class Bench:
         self.metric_seconds += reply.seconds
         found: list[Description | NotMeasured] = reply.value
         return found
+
+    def _heard(self, count: int, method: str, *arguments: Any) -> Reply:
+        """A call for so many signals; once more, with no other model in memory, where that was too small for all."""
+        try:
+            return self._call(self._listeners, method, *arguments, items=count)
+        except ChildFailed as error:
+            if not any(word in str(error) for word in FULL):
+                raise
+        self._listeners.close()
+        return self._call(self._listeners, method, *arguments, items=count)
 
     def compare(self, scorer: Scorer, pairs: Sequence[tuple[Description, Known]]) -> list[list[Measured]]:
         """A listener's values of each output from what it said; never raises for what it does."""

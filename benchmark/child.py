@@ -63,15 +63,16 @@ class Child:
         self._errors: IO[bytes] | None = None
         self.generation = 0  # counts ended processes: who keeps state in the child sees by it that the state is gone
 
-    def call(self, method: str, *arguments: Any) -> Reply:
-        """Run `method` in the child.
+    def call(self, method: str, *arguments: Any, items: int = 1) -> Reply:
+        """Run `method` in the child; the limit of time holds for each of so many items that it does at once.
 
         Raises:
             NotMeasured, Unavailable, UserError: as the method raised them.
             ChildFailed: for any other exception, death, or overrun.
         """
         begin = time.monotonic()
-        deadline = begin + self._seconds
+        limit = self._seconds * max(items, 1)
+        deadline = begin + limit
         try:
             if self._socket is None:
                 self._launch(deadline)
@@ -79,7 +80,7 @@ class Child:
             kind, value, seconds = self._exchange((method, arguments), deadline)
         except TimeoutError:
             self.close()
-            raise ChildFailed(f"took longer than {self._seconds:g} s, the limit (limits.seconds)") from None
+            raise ChildFailed(f"took longer than {limit:g} s, the limit (limits.seconds)") from None
         except (OSError, EOFError, pickle.UnpicklingError):
             raise ChildFailed(self._cause_of_death()) from None
         if kind == "raised":

@@ -183,13 +183,19 @@ def _table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cols", choices=["codec", "condition"], default="condition")
 
 
-def _words(text: str | None) -> list[str] | None:
-    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
-
-
 def _metrics(text: str | None) -> list[str] | None:
-    """As `_words`, but a comma before ``key=`` parts the parameters of one metric, not two metrics."""
-    return None if text is None else [word.strip() for word in re.split(r",(?!\s*\w+=)", text) if word.strip()]
+    """The metrics of a list; a comma before ``key=`` parts the parameters of one, not two.
+
+    Raises:
+        UserError: when it is empty.
+    """
+    if text is None:
+        return None
+    from benchmark.types import UserError
+
+    if not (words := [word.strip() for word in re.split(r",(?!\s*\w+=)", text) if word.strip()]):
+        raise UserError("--metrics names no metric; leave it out for all of focalbench ls metrics.")
+    return words
 
 
 def data_root(given: Path | None) -> Path:
@@ -256,7 +262,8 @@ def _effort(out: Path) -> str:
 
 def _exit_code(results: Any, labels: Sequence[str], strict: bool) -> int:
     """3 unless every codec has a score (under `strict`: unless every row has its value, or none by definition)."""
-    scored = results[(results["status"] == "ok") & (results["scorer"] != "link")]
+    facts = results["scorer"].isin(["link", "tokens", "probe"]) | (results["kind"] != "value")  # nothing of the sound
+    scored = results[(results["status"] == "ok") & ~facts]
     if missing := [label for label in labels if label not in set(scored["codec"])]:
         sys.stderr.write(f"focalbench: nothing was measured for {', '.join(missing)}; the report says why.\n")
         return TOO_LITTLE
@@ -299,7 +306,7 @@ def _report(options: argparse.Namespace) -> int:
 
 def _table(options: argparse.Namespace) -> int:
     render = importlib.import_module("reports.table").render
-    sys.stdout.write(render(options.folder, options.format, _words(options.metrics), options.rows, options.cols))
+    sys.stdout.write(render(options.folder, options.format, _metrics(options.metrics), options.rows, options.cols))
     return FINE
 
 

@@ -2,6 +2,7 @@
 
 import random
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
@@ -12,7 +13,7 @@ from benchmark.calibrate import CORPUS
 from benchmark.plan import Plan, check_strategies, plan, strategies, works
 from benchmark.run import Options, make_writable
 from benchmark.suite import Data, Suite
-from benchmark.types import NotMeasured, Unavailable
+from benchmark.types import NotMeasured, Unavailable, UserError
 
 ROW_BYTES = 330  # of a score in the store and in the table, measured on runs of the shipped suites
 TRIED = 12  # scenes of a grid that are tried out
@@ -64,6 +65,14 @@ def _duration(hours: float) -> str:
     return f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes"
 
 
+def _warm(planned: Plan, bench: Bench) -> None:
+    """Have the models loaded: that is done once, however much speech there is."""
+    for scorer in planned.scorers:
+        if scorer.needs is not None:
+            with suppress(NotMeasured, Unavailable, UserError):  # rows will say so
+                bench.listen(scorer, [], [])
+
+
 def _costs(suite: Suite, planned: Plan, options: Options) -> tuple[list[float], list[int], list[str]]:
     """For each codec that runs, seconds of work per second of speech and seed, and how many strategies it goes through.
 
@@ -76,6 +85,7 @@ def _costs(suite: Suite, planned: Plan, options: Options) -> tuple[list[float], 
     datasets = (manifest.verify(manifest.select(shipped, None, 1)),)
     costs, infos, skipped, bench = [], [], [], Bench(suite.limits)
     try:
+        _warm(planned, bench)
         before = tuple(calibrate.prepare(subject, options.store, bench) for subject in planned.before)
         planned = replace(planned, datasets=datasets, scenes=some, before=before, anchor=None)
         with tempfile.TemporaryDirectory() as folder:

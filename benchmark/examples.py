@@ -150,8 +150,9 @@ def _place(work: Work, trial: Trial) -> tuple[str, ...]:
 def _scores(results: "pd.DataFrame", trials: Iterable[Trial]) -> dict[tuple[str, ...], dict[str, float]]:
     """Values of the metrics against the speech by `_place`, for the channels of `trials` and the clean one."""
     channels = {t.scene.channel.text for t in trials} | {"clean"}
-    scored = (results["status"] == "ok") & ~results["scorer"].isin([LINK, "probe"])
-    rows = results[scored & (results["reference"] == "clean") & results["channel"].isin(channels)]
+    facts = results["scorer"].isin([LINK, "probe", "tokens"]) | (results["kind"] != "value")
+    scored = (results["status"] == "ok") & ~facts & results["reference"].isin(["clean", ""])
+    rows = results[scored & results["channel"].isin(channels)]
     found: dict[tuple[str, ...], dict[str, float]] = {}
     columns = ["codec", "utterance", *SCENE, "concealment", "seed", "name", "value"]
     for *place, name, value in rows[columns].itertuples(index=False):

@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from benchmark import audio
-from benchmark.align import SCORING_RATE
+from benchmark.align import SCORING_RATE, resampler
 from benchmark.audio import Audio
 from benchmark.bench import Bench, status_of
 from benchmark.companions import Companions
@@ -33,11 +34,13 @@ class Question(NamedTuple):
 
 @dataclass
 class Ears:
-    """The listeners of one worker's bench, asked in batches."""
+    """The listeners of one work, asked in batches; what they said of its uncoded speech is remembered."""
 
     bench: Bench
     store: Store
     waiting: dict[str, list[Question]] = field(default_factory=lambda: defaultdict(list))
+    said: dict[str, Description | NotMeasured] = field(default_factory=dict)
+    files: dict[Path, Audio | NotMeasured] = field(default_factory=dict)
     scorers: dict[str, Scorer] = field(default_factory=dict)
 
     def ask(
@@ -81,42 +84,62 @@ class Ears:
             reference=self._uncoded(scorer, question.reference, labels) if "reference" in needs else None,
             same=self._voice(scorer, question.companions.same) if "same" in needs else None,
             other=self._voice(scorer, question.companions.other) if "other" in needs else None,
-            labels=_used(scorer, labels),
+            labels=used(scorer, labels),
         )
 
     def _voice(self, scorer: Scorer, utterance: Utterance | None) -> Description | NotMeasured | None:
         if utterance is None:
             return None
-        try:
-            return self._uncoded(scorer, audio.read(utterance.path), utterance.labels)
-        except NotMeasured as error:
-            return error
+        if utterance.path not in self.files:
+            self.files[utterance.path] = _read(utterance.path)
+        speech = self.files[utterance.path]
+        if isinstance(speech, NotMeasured):
+            return speech
+        return _unusable(scorer, speech) or self._uncoded(scorer, speech, utterance.labels)
 
     def _uncoded(self, scorer: Scorer, speech: Audio, labels: Mapping[str, str]) -> Description | NotMeasured:
-        """What the listener says of speech that was never coded: asked once, then kept."""
-        used = _used(scorer, labels)
+        """What the listener says of speech that was never coded: asked once, then kept; failures in this work alone."""
+        told = used(scorer, labels)
         content = sha256(np.ascontiguousarray(speech.signal).tobytes()).hexdigest()
-        key = digest("described", str(scorer.spec), scorer.fingerprint, scorer.versions, content, speech.rate, used)
-        if (kept := self.store.description(key)) is not None:
-            return loads(kept)
-        (said,) = self.bench.listen(scorer, [speech], [used])
-        if not isinstance(said, NotMeasured) or said.status in SETTLED:
-            self.store.save_description(key, dumps(said))
-        return said
+        key = digest("described", scorer.hearing, resampler(), content, speech.rate, told)
+        if key in self.said:
+            return self.said[key]
+        if (kept := self.store.description(key)) is None:
+            (said,) = self.bench.listen(scorer, [speech], [told])
+            try:
+                kept = dumps(said)
+            except (TypeError, ValueError) as error:
+                kept = dumps(NotMeasured("metric_failed", str(error)))
+            if not isinstance(loads(kept), NotMeasured) or loads(kept).status in SETTLED:
+                self.store.save_description(key, kept)
+        self.said[key] = loads(kept)  # not `said`: the same whether it was asked now or before
+        return self.said[key]
 
 
-def _used(scorer: Scorer, labels: Mapping[str, str]) -> dict[str, str]:
+def used(scorer: Scorer, labels: Mapping[str, str]) -> dict[str, str]:
     """The labels that a listener uses, as far as there are any."""
     return {name: labels[name] for name in scorer.labels if labels.get(name)}
 
 
-def _unusable(scorer: Scorer, reference: Audio) -> NotMeasured | None:
-    """Why a listener has nothing to say of any output of this speech."""
-    if not reference.signal.any():
+def _read(path: Path) -> Audio | NotMeasured:
+    try:
+        return audio.read(path)
+    except NotMeasured as error:
+        return NotMeasured(error.status, error.reason)
+
+
+def _unusable(scorer: Scorer, speech: Audio) -> NotMeasured | None:
+    """Why a listener has nothing to say of speech that was never coded, nor of any output of it.
+
+    Speech is never up-sampled to be compared; models for 16 kHz do not know speech of 8 kHz, compared or not.
+    """
+    if not speech.signal.any():
         return NotMeasured("no_speech", "the reference is silent")
-    needed = min(scorer.rate or SCORING_RATE, SCORING_RATE)  # also without a reference: no model here knows telephones
-    if reference.rate < needed:
-        text = f"the reference is sampled at {reference.rate} Hz; this value needs {needed} Hz"
+    needed = scorer.rate or SCORING_RATE
+    if not scorer.needs:  # NISQA, for 48 kHz, knows narrower bands
+        needed = min(needed, SCORING_RATE)
+    if speech.rate < needed:
+        text = f"the reference is sampled at {speech.rate} Hz; this value needs {needed} Hz"
         return NotMeasured("not_applicable", text)
     return None
 

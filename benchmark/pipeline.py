@@ -16,7 +16,7 @@ from benchmark.fingerprint import module_fingerprint
 from benchmark.hosts import Encoded
 from benchmark.inputs import Inputs
 from benchmark.link import LINK, LINK_VALUES, link_facts
-from benchmark.listen import Ears
+from benchmark.listen import Ears, used
 from benchmark.packetise import Stream, packetise
 from benchmark.plan import OWN, Trial, Work, facts, strategies
 from benchmark.playout import spans
@@ -138,10 +138,10 @@ def _refers(scorer: Scorer) -> bool:
 
 def _ask(work: Work, trial: Trial, scorer: Scorer, reference: str) -> Ask:
     """A scorer's ask; labels and other voices that it uses are in the key."""
-    parts = [trial.key, scorer.identity, reference, *(work.utterance.labels.get(name, "") for name in scorer.labels)]
     voices = {"same": work.companions.same, "other": work.companions.other}
-    parts += [voice.sha256 for need, voice in voices.items() if voice is not None and need in (scorer.needs or ())]
-    return Ask(scorer, reference, digest("score", *parts))
+    heard = {need: voice and (voice.sha256, used(scorer, voice.labels)) for need, voice in voices.items()}
+    known = used(scorer, work.utterance.labels), {need: heard[need] for need in heard if need in (scorer.needs or ())}
+    return Ask(scorer, reference, digest("score", trial.key, scorer.identity, reference, *known))
 
 
 def _compute(

@@ -45,6 +45,8 @@ def _row(folder: Path, key: str) -> dict[str, str]:
         raise UserError(f"The key {key!r} is too short; give {SHORTEST_KEY} characters or more.")
     results = table.read(folder)
     rows = results[results["key"].str.startswith(key) & (results["kind"] == "value")]
+    if len(rows) and (rows["utterance"] == "").all():
+        raise UserError(f"The row {key!r} is of all utterances together; there is no trial to run again.")
     trials = rows.drop_duplicates(["codec", *examples.SCENE, "concealment", "seed", "utterance"])
     if not len(trials):
         raise UserError(f"{folder} has no row with a key that starts with {key!r}; the report and the table show keys.")

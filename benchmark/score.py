@@ -1,7 +1,7 @@
 """Score a folder of degraded files against a folder of references: no codec, no channel, one constant shift a file."""
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmark import lines, manifest, provenance, registry, table
+from benchmark.audio import Audio
 from benchmark.bench import Bench, guarded
 from benchmark.companions import NOBODY, Companions, companions
 from benchmark.execute import execute
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Align = Literal["file", "folder", "none"]
-CHUNK = 8  # files that a worker takes at a time where listeners hear several at once
+Device = Literal["cpu", "cuda"]
+CHUNK = 4  # files that a worker takes at a time where listeners hear several at once
 CHANNEL = "files"  # stands in the column `channel`: what happened to the files is not known here
 
 
@@ -69,7 +71,7 @@ class Options:
     data: str | None = None
     data_root: Path = Path()
     cache: Path | None = None
-    device: str = "cpu"
+    device: Device = "cpu"
     workers: int = 1
     command: str = ""
 
@@ -86,7 +88,7 @@ def score(reference: Path, degraded: Path, options: Options, progress: Progress 
     started, clock = provenance.now(), time.perf_counter()
     asked = scorers(list(registry.values()) if options.metrics is None else options.metrics, options.device)
     pairs = _pairs(reference, degraded, None if options.alignment == "file" else 0.0, progress)
-    pairs = _labelled(pairs, options, asked)
+    pairs = _labelled(pairs, options, asked, progress)
     cache = options.cache or out / "cache"
     make_writable(out, cache)
     if options.alignment == "folder":
@@ -102,29 +104,31 @@ def score(reference: Path, degraded: Path, options: Options, progress: Progress 
     table.write(results, out / "results.parquet")
     write_atomically(out / "results.csv", results.to_csv(index=False).encode())
     lines.write(results, out / "scores.jsonl")
-    record = _record(asked, reference, degraded, pairs, options.alignment)
+    record = _record(asked, reference, degraded, pairs, options)
     wall = round(time.perf_counter() - clock, 3)
     record |= {"started": started, "finished": provenance.now(), "wall_seconds": wall, "command": options.command}
     write_record(out, record)
     return results
 
 
-def _labelled(pairs: Sequence[Pair], options: Options, asked: Sequence[Scorer]) -> list[Pair]:
+def _labelled(pairs: Sequence[Pair], options: Options, asked: Sequence[Scorer], progress: Progress) -> list[Pair]:
     """With what a manifest says of the references, and with other voices where a metric compares them.
 
     Raises:
         UserError: when the manifest is missing, or names none of the references.
     """
     if options.data is not None:
-        known = manifest.load(options.data, options.data_root)
-        named = {name: u for u in known.utterances for name in (Path(u.path).stem, u.id)}
-        found = {p.utterance.id: named.get(p.utterance.id) or named.get(p.reference.stem) for p in pairs}
-        if not any(found.values()):
+        found = _named(pairs, manifest.load(options.data, options.data_root).utterances)
+        if not found:
             first = pairs[0].utterance.id
-            raise UserError(
-                f"{options.data} names none of the references, by id or file name (the first is {first!r})."
+            text = f"{options.data} names none of the references, by id or file name (the first is {first!r})"
+            raise UserError(f"{text}; names that several files share do not count.")
+        if lacking := len(pairs) - len(found):
+            text = (
+                f"{lacking} of {len(pairs)} references are not named by {options.data}, or not by a name of their own"
             )
-        pairs = [replace(p, utterance=_of(p.utterance, found[p.utterance.id])) for p in pairs]
+            progress.warn(f"{text}: they have neither transcript nor speaker")
+        pairs = [replace(p, utterance=found.get(p.utterance.id, p.utterance)) for p in pairs]
     if not any({"same", "other"} & set(scorer.needs or ()) for scorer in asked):
         return list(pairs)
     utterances = [p.utterance for p in pairs]
@@ -132,8 +136,23 @@ def _labelled(pairs: Sequence[Pair], options: Options, asked: Sequence[Scorer]) 
     return [replace(p, companions=chosen[p.utterance.id]) for p in pairs]
 
 
-def _of(utterance: Utterance, known: Utterance | None) -> Utterance:
-    return utterance if known is None else replace(utterance, speaker=known.speaker, labels=known.labels)
+def _named(pairs: Sequence[Pair], known: Sequence[Utterance]) -> dict[str, Utterance]:
+    """The references that a manifest names, with its labels: by id, else by the end of a path, if no other has it."""
+    ids = {u.id: u for u in known}
+    ends: dict[str, list[Utterance]] = defaultdict(list)
+    for utterance in known:
+        parts = utterance.path.with_suffix("").parts
+        for start in range(len(parts)):
+            ends["/".join(parts[start:])].append(utterance)
+    stems = Counter(p.reference.stem for p in pairs)
+    found = {}
+    for pair in pairs:
+        own = pair.utterance
+        names = [own.id] if stems[own.path.stem] > 1 else [own.id, own.path.stem]
+        unique = next((ids.get(n) or ends[n][0] for n in names if n in ids or len(ends.get(n, ())) == 1), None)
+        if unique is not None:
+            found[own.id] = replace(own, speaker=unique.speaker, labels=unique.labels)
+    return found
 
 
 def _chunks(pairs: Sequence[Pair], asked: Sequence[Scorer], workers: int) -> list[Sequence[Pair]]:
@@ -149,7 +168,15 @@ def _pairs(reference: Path, degraded: Path, delay: float | None, progress: Progr
         progress.warn(f"{outputs[extra]} has no reference; it is not scored")
     if not references.keys() & outputs.keys():
         raise UserError(f"No file of {reference} has a namesake in {degraded}; names must match up to the suffix.")
-    return [Pair(Utterance(name, path), outputs.get(name), delay) for name, path in sorted(references.items())]
+    hashed = {name: Utterance(name, path, sha256=_digest(path)) for name, path in references.items()}
+    return [Pair(utterance, outputs.get(name), delay) for name, utterance in sorted(hashed.items())]
+
+
+def _digest(path: Path) -> str:
+    try:
+        return file_digest(path)
+    except UserError:
+        return ""  # its rows will say that it cannot be read
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -211,13 +238,17 @@ class _Scoring:
 
     def _values(self, pair: Pair, bench: Bench, ears: Ears) -> list[tuple[Scorer | None, list[Measured]]]:
         """By scorer, the values of one pair, first its delay; a listener's lists are filled later."""
+        listeners = [scorer for scorer in self.scorers if scorer.needs is not None]
+        aligned: list[tuple[Audio, Audio]] = []
         opened: list[Opened] = []
 
         def align_pair() -> list[Measured]:
             if pair.degraded is None:
                 raise NotMeasured("input_failed", "the degraded folder has no file of this name")
-            opened.append(bench.open(pair.reference, pair.degraded, pair.delay))
-            return [_delay_fact(opened[0])]
+            found = bench.open(pair.reference, pair.degraded, pair.delay)
+            aligned.extend([bench.pair()] if listeners else [])  # now: a metric may end the process that holds it
+            opened.append(found)
+            return [_delay_fact(found)]
 
         delay = guarded(align_pair, ["delay_ms"])
         if not opened:
@@ -225,10 +256,8 @@ class _Scoring:
             return [(None, delay), *((scorer, unmeasured(scorer, error)) for scorer in self.scorers)]
         found: list[tuple[Scorer | None, list[Measured]]] = [(None, delay)]
         found += [(scorer, bench.measure(scorer)) for scorer in self.scorers if scorer.needs is None]
-        listeners = [scorer for scorer in self.scorers if scorer.needs is not None]
-        if listeners:
-            reference, degraded = bench.pair()
-            of = pair.utterance, pair.companions
+        of = pair.utterance, pair.companions
+        for reference, degraded in aligned:
             found += [(scorer, ears.ask(scorer, degraded, reference, *of)) for scorer in listeners]
         return found
 
@@ -262,18 +291,17 @@ class _Scoring:
 
 
 def _record(
-    asked: Sequence[Scorer], reference: Path, degraded: Path, pairs: Sequence[Pair], alignment: Align
+    asked: Sequence[Scorer], reference: Path, degraded: Path, pairs: Sequence[Pair], options: Options
 ) -> dict[str, Any]:
     """The provenance of a folder pair, in the form of a run's."""
-    suite = Suite(
-        name="score", data=Data(manifest=()), metrics=tuple(name for scorer in asked for name in scorer.names)
-    )
+    names = tuple(name for scorer in asked for name in scorer.names)
+    suite = Suite(name="score", data=Data(manifest=()), metrics=names, device=options.device)
     data = {
         "name": reference.name,
         "manifest": str(reference.resolve()),
         "utterances": len(pairs),
         "speakers": len({p.utterance.speaker for p in pairs} - {""}),
-        "sha256": digest("data", [[p.utterance.id, file_digest(p.reference)] for p in pairs]),
+        "sha256": digest("data", [[p.utterance.id, p.utterance.sha256] for p in pairs]),
     }
     condition = {"channel": CHANNEL, "title": "files as they are", "family": CHANNEL, "loss": None, "burst_ratio": None}
     codec = {"spec": str(degraded.resolve()), "status": "ok", "reason": ""}
@@ -283,7 +311,7 @@ def _record(
         "data": [data],
         "conditions": [condition],
         "codecs": {degraded.name: codec},
-        "alignment": f"{alignment}: one constant shift, at most +-500 ms",
+        "alignment": f"{options.alignment}: one constant shift, at most +-500 ms",
         "warnings": [],
     }
 

@@ -4,16 +4,19 @@ import importlib
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from benchmark import registry
 from benchmark.fingerprint import module_fingerprint
 from benchmark.store import digest
-from benchmark.types import Scalar, Spec, UserError, ValueInfo
+from benchmark.types import Scalar, Spec, Unavailable, UserError, ValueInfo
 
 GROUPS = {"cheap": ("pesq_wb", "pesq_nb", "stoi", "estoi", "si_sdr", "mel_distance", "stft_distance", "level_db")}
 UNCODED = ("reference", "same", "other")  # what a listener may compare with; its module lists it in NEEDS
 DEVICE = "device"  # the parameter of metrics that can use a GPU
+HEARING = ("benchmark.listen", "benchmark.align")  # the code between signals and listeners
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Scorer:
         identity: a digest of all that decides the values.
         needs: what a listener compares with, of `UNCODED`; None: it is no listener but takes pairs of signals.
         labels: of an utterance, which it uses.
+        hearing: a digest of all that decides what a listener says of a signal, whichever of its values are asked.
     """
 
     spec: Spec
@@ -38,6 +42,7 @@ class Scorer:
     values: Mapping[str, ValueInfo]
     needs: tuple[str, ...] | None = None
     labels: tuple[str, ...] = ()
+    hearing: str = ""
 
 
 def scorers(metrics: Sequence[str], device: str = "cpu") -> tuple[Scorer, ...]:
@@ -64,43 +69,72 @@ def _asked(metrics: Sequence[str]) -> Iterator[tuple[Spec, tuple[str, ...]]]:
             yield Spec(known[text][0]), (text,)
             continue
         spec = registry.parse(text)
-        if ":" not in spec.name and spec.name not in (metrics_here := registry.names("metric")):
-            hint = registry.nearest(spec.name, [*known, *metrics_here, *GROUPS])
-            raise UserError(f"No metric, and no value of one, called {spec.name!r}. {hint}")
+        if ":" not in spec.name and spec.name not in registry.names("metric"):
+            raise UserError(_unknown(spec.name, known))
         yield spec, ()
+
+
+def _unknown(name: str, known: Mapping[str, tuple[str, ValueInfo]]) -> str:
+    if name in known:  # a value, to which somebody gave parameters
+        metric = known[name][0]
+        return f"{name!r} is a value of the metric {metric!r}, which takes the parameters: {metric}:key=value."
+    hint = registry.nearest(name.lower(), {*known, *registry.names("metric"), *GROUPS})
+    return f"No metric, and no value of one, called {name!r}. {hint}"
 
 
 def _complete(spec: Spec, device: str) -> Spec:
     """With the defaults of what was not given, so that the identity of a value tells all; the device unless the CPU."""
     registry.check_parameters("metric", spec)
     accepted = inspect.signature(registry.factory("metric", spec.name)).parameters
-    params: dict[str, Scalar] = {
-        p.name: p.default for p in accepted.values() if p.name != DEVICE and isinstance(p.default, Scalar)
-    }
-    if device != "cpu" and DEVICE in accepted:
-        params[DEVICE] = device
-    return Spec(spec.name, {**params, **spec.params})
+    defaults = {p.name: p.default for p in accepted.values() if isinstance(p.default, Scalar)}
+    params = {**defaults, **({DEVICE: device} if DEVICE in accepted else {}), **spec.params}
+    if params.get(DEVICE) == "cpu" or not _uses_device(spec.name, params):
+        params.pop(DEVICE, None)
+    return Spec(spec.name, params)
+
+
+def _uses_device(name: str, params: Mapping[str, Scalar]) -> bool:
+    """Whether it has a use for a GPU, which may depend on its parameters."""
+    module = importlib.import_module(registry.locate("metric", name)[0])
+    return bool(_told(getattr(module, "uses_device", lambda: True), params))
 
 
 def _scorer(spec: Spec, rate: int | None, names: Iterable[str]) -> Scorer:
     location, attribute = registry.locate("metric", spec.name)
     if ":" not in spec.name:  # ours load nothing before they are used, but say which values they refuse
-        registry.make("metric", spec)
+        with suppress(Unavailable):  # which the rows will say
+            registry.make("metric", spec)
     module, fingerprint = importlib.import_module(location), module_fingerprint(location)
-    needs: tuple[str, ...] | None = getattr(module, "NEEDS", None)
-    versions = _versions(getattr(module, "versions", dict), spec.params)
+    needs = _needs(spec.name, getattr(module, "NEEDS", None))
+    versions: dict[str, str] = _told(getattr(module, "versions", dict), spec.params)
     chosen = tuple(sorted(set(names)))
-    identity = digest("scorer", str(spec), rate, fingerprint, versions, chosen)
+    heard = None if needs is None else digest(str(spec), rate, fingerprint, versions, *map(module_fingerprint, HEARING))
+    identity = digest("scorer", str(spec), rate, fingerprint, versions, chosen, heard)
     values = {name: info for name, info in registry.values_of(spec.name).items() if name in chosen}
     labels = tuple(getattr(module, "LABELS", ()))
-    return Scorer(spec, location, attribute, rate, chosen, identity, versions, fingerprint, values, needs, labels)
+    return Scorer(
+        spec, location, attribute, rate, chosen, identity, versions, fingerprint, values, needs, labels, heard or ""
+    )
 
 
-def _versions(versions: Callable[..., dict[str, str]], params: Mapping[str, Scalar]) -> dict[str, str]:
-    """What a metric says of its libraries and weights, which may depend on its parameters."""
+def _needs(name: str, needs: Sequence[str] | None) -> tuple[str, ...] | None:
+    """What a listener compares with; None for a metric of pairs.
+
+    Raises:
+        UserError: when it names something else.
+    """
+    if needs is None:
+        return None
+    if isinstance(needs, str) or not set(needs) <= set(UNCODED):
+        raise UserError(f"metric {name!r}: NEEDS = {needs!r}; a listener may need {', '.join(UNCODED)}, in a tuple.")
+    return tuple(needs)
+
+
+def _told(function: Callable[..., Any], params: Mapping[str, Scalar]) -> Any:
+    """What a function of a metric's module says of its parameters, as far as it takes them."""
     try:
-        accepted = inspect.signature(versions).parameters
+        accepted = inspect.signature(function).parameters
     except ValueError:  # dict
-        return versions()
+        return function()
     free = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
-    return versions(**{name: value for name, value in params.items() if free or name in accepted})
+    return function(**{name: value for name, value in params.items() if free or name in accepted})

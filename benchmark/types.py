@@ -379,7 +379,7 @@ class Known(NamedTuple):
     reference: "Description | NotMeasured | None" = None
     same: "Description | NotMeasured | None" = None
     other: "Description | NotMeasured | None" = None
-    labels: Mapping[str, str] = MappingProxyType({})
+    labels: Mapping[str, str] = {}
 
 
 class Listener(Protocol):

@@ -81,4 +81,28 @@ def _letters(labels: Mapping[str, str]) -> Result:
     return Ratio(len(labels["transcript"]), len(labels["transcript"].replace(" ", "")))
 
 
+class Odd(Loudness):
+    """Says what cannot be kept."""
+
+    def _describe(self, signal: Signal) -> object:
+        return {"rms": 1.0, "all": {1, 2}}
+
+
+class Large(Loudness):
+    """Takes 400 MiB to load."""
+
+    def describe(self, signals: Sequence[Signal], rate: int, labels: Sequence[Mapping[str, str]]) -> list[object]:
+        if not hasattr(self, "weights"):
+            self.weights = np.ones(400 * 2**20, np.uint8)
+        return super().describe(signals, rate, labels)
+
+
+class Slow(Loudness):
+    """Takes half a second for each signal."""
+
+    def _describe(self, signal: Signal) -> object:
+        time.sleep(0.5)
+        return super()._describe(signal)
+
+
 make = Loudness

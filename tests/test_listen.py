@@ -20,7 +20,7 @@ from benchmark.score import Options, score
 from benchmark.scorers import scorers
 from benchmark.store import Store
 from benchmark.suite import Limits
-from benchmark.types import Measured, Utterance
+from benchmark.types import Measured, UserError, Utterance
 from tests.listeners import LOG
 from tests.quick import Silent, make_run, one, values
 from tests.quick import suite as quick_suite
@@ -110,8 +110,8 @@ def test_what_decides_a_value_is_in_its_key(tmp_path: Path, log: Path) -> None:
     log.unlink()
     changed = a_run(tmp_path, texts={"u1": "a b c"})
     assert one(changed, "letters", utterance="u1")["value"] == pytest.approx(5 / 3)
-    assert set(log.read_text().split()) == {str(RATE * 11 // 10)}, "only of it the transcript is another"
-    assert one(changed, "loudness", utterance="u0")["key"] == one(first, "loudness", utterance="u0")["key"]
+    assert set(log.read_text().split()) == {"16000", "17600"}, "of it, and of the one that is compared with it"
+    assert one(changed, "loudness", utterance="u2")["key"] == one(first, "loudness", utterance="u2")["key"]
     log.unlink()
     doubled = a_run(tmp_path, f"{LOUDNESS}:scale=2")
     ratio = one(doubled, "loudness", utterance="u0")["value"] / one(first, "loudness", utterance="u0")["value"]
@@ -270,3 +270,123 @@ def test_references_are_kept_between_folders(tmp_path: Path, log: Path) -> None:
     scored(folders, metrics=[LOUDNESS], cache=cache)
     assert len(log.read_text().split()) == 3
     assert os.listdir(cache) == ["descriptions"]  # noqa: PTH208 (names only)
+
+
+# --- What a listener cannot do, and what must not decide a value ---
+
+
+def test_a_failing_reference_is_asked_once(tmp_path: Path, bench: Bench, log: Path) -> None:
+    (scorer,) = scorers([f"{LOUDNESS}:trouble=raise,trouble_samples={RATE}"])
+    ears, speech = Ears(bench, Store(tmp_path / "cache")), Audio(speech_like(1.0), RATE)
+    outputs = [Audio(speech_like(1.0)[: 1000 + n], RATE) for n in range(5)]
+    found = [ears.ask(scorer, output, speech, Utterance("u", Path("u")), NOBODY) for output in outputs]
+    ears.answer()
+    assert {v.reason for of in found for v in of if v.name == "to_reference"} == {"RuntimeError: planned"}
+    assert Counter(log.read_text().split())[str(RATE)] == 1
+    assert not (tmp_path / "cache" / "descriptions").exists(), "the next run tries again"
+
+
+def test_what_cannot_be_kept_is_a_failure_of_its_own(tmp_path: Path) -> None:
+    results = scored(pairs(tmp_path), metrics=["tests.listeners:Odd", "si_sdr"])
+    odd = results[results["scorer"].str.startswith("tests.listeners:Odd") & results["name"].eq("to_reference")]
+    assert set(odd["status"]) == {"metric_failed"}
+    assert set(odd["reason"]) == {"a description holds a set; plain types and arrays of numbers are allowed"}
+    assert set(results[results["name"] == "si_sdr"]["status"]) <= {"ok", "not_applicable"}
+
+
+def test_a_companion_is_never_up_sampled(tmp_path: Path, bench: Bench) -> None:
+    soundfile.write(tmp_path / "narrow.wav", speech_like(1.0, 8000), 8000)
+    (scorer,) = scorers([LOUDNESS])
+    ears, speech = Ears(bench, Store(tmp_path / "cache")), Audio(speech_like(0.5), RATE)
+    friends = Companions(None, Utterance("narrow", tmp_path / "narrow.wav"))
+    found = ears.ask(scorer, speech, speech, Utterance("u", Path("u")), friends)
+    ears.answer()
+    (other,) = (v for v in found if v.name == "to_other")
+    assert other.reason == "the reference is sampled at 8000 Hz; this value needs 16000 Hz"
+
+
+def test_which_companion_is_which_is_in_the_key(tmp_path: Path) -> None:
+    """The only other utterance is first of another speaker, then, the manifest mended, of the same."""
+    first = a_run(tmp_path, speakers="ab")
+    mended = a_run(tmp_path, speakers="aa")
+    assert one(first, "to_other", utterance="u0")["status"] == "ok"
+    assert one(mended, "to_other", utterance="u0")["status"] == "not_applicable"
+    assert one(mended, "to_same", utterance="u0")["status"] == "ok"
+
+
+def test_a_process_that_a_metric_ends_costs_no_other_row(tmp_path: Path) -> None:
+    """The listener comes last, and needs the pair that the dead process held."""
+    results = scored(pairs(tmp_path), metrics=["tests.deadly:make", LOUDNESS])
+    assert set(results[results["name"] == "deadly"]["status"]) == {"metric_failed"}
+    assert set(results[results["name"] == "loudness"]["status"]) == {"ok"}
+
+
+def test_two_models_that_do_not_fit_in_memory_together_are_loaded_in_turn(tmp_path: Path) -> None:
+    bench = Bench(Limits(seconds=60, memory_mb=700))
+    try:
+        ears, speech = Ears(bench, Store(tmp_path / "cache")), Audio(speech_like(0.5), RATE)
+        found = []
+        for scale in (1, 2):
+            (scorer,) = scorers([f"tests.listeners:Large:scale={scale}"])
+            found.append(ears.ask(scorer, speech, speech, Utterance("u", Path("u")), NOBODY))
+            ears.answer()
+    finally:
+        bench.close()
+    assert [v.status for of in found for v in of if v.name == "loudness"] == ["ok", "ok"]
+
+
+def test_the_limit_of_time_is_for_each_signal(tmp_path: Path) -> None:
+    bench = Bench(Limits(seconds=2))
+    try:
+        found = heard(bench, tmp_path, [1234] * 8, "tests.listeners:Slow")
+    finally:
+        bench.close()
+    assert {v.status for of in found for v in of if v.name == "loudness"} == {"ok"}
+
+
+# --- Labels of folders ---
+
+
+def nested(tmp_path: Path, manifest: str) -> tuple[Path, Path]:
+    """Files of one name in two folders."""
+    for kind in ("ref", "deg"):
+        for who in ("a", "b"):
+            (tmp_path / kind / who).mkdir(parents=True)
+            soundfile.write(tmp_path / kind / who / "001.wav", speech_like(1.0, seed=ord(who)), RATE)
+    (tmp_path / "manifest.csv").write_text(manifest)
+    return tmp_path / "ref", tmp_path / "deg"
+
+
+@pytest.mark.parametrize(
+    ("lines", "speakers"),
+    [
+        ("spkA-001,wavs/a/001.wav,A\nspkB-001,wavs/b/001.wav,B", {"a/001": "A", "b/001": "B"}),
+        ("a/001,x/rec7.wav,A\nb/001,y/001.wav,B", {"a/001": "A", "b/001": "B"}),
+        ("spkA-001,wavs/a/001.wav,A\nspkC-001,wavs/c/001.wav,C", {"a/001": "A", "b/001": ""}),
+    ],
+    ids=["by path", "by id", "by path, the other unnamed"],
+)
+def test_equal_names_in_folders_are_told_apart(tmp_path: Path, lines: str, speakers: dict[str, str]) -> None:
+    folders = nested(tmp_path, f"id,path,speaker\n{lines}\n")
+    progress = Silent()
+    options = Options(tmp_path / "scored", ["si_sdr"], data=str(tmp_path / "manifest.csv"))
+    results = score(*folders, options, progress)
+    assert results.drop_duplicates("utterance").set_index("utterance")["speaker"].to_dict() == speakers
+    told = any("1 of 2 references are not named by" in text for text in progress.warnings)
+    assert told == ("" in speakers.values())
+
+
+def test_an_id_wins_over_a_file_name(tmp_path: Path) -> None:
+    for kind in ("ref", "deg"):
+        (tmp_path / kind).mkdir()
+        soundfile.write(tmp_path / kind / "001.wav", speech_like(1.0), RATE)
+    (tmp_path / "manifest.csv").write_text("id,path,speaker\n001,x/rec7.wav,right\n002,y/001.wav,wrong\n")
+    options = Options(tmp_path / "scored", ["si_sdr"], data=str(tmp_path / "manifest.csv"))
+    results = score(tmp_path / "ref", tmp_path / "deg", options, Silent())
+    assert set(results["speaker"]) == {"right"}
+
+
+def test_a_manifest_that_names_nothing_is_refused(tmp_path: Path) -> None:
+    folders = nested(tmp_path, "id,path,speaker\nx,y/z.wav,A\n")
+    with pytest.raises(UserError, match=r"names none of the references, by id or file name \(the first is 'a/001'\)"):
+        score(*folders, Options(tmp_path / "scored", ["si_sdr"], data=str(tmp_path / "manifest.csv")), Silent())

@@ -178,10 +178,10 @@ GRID = "{" + ", ".join(f"k{i}: [{', '.join(map(str, range(10)))}]" for i in rang
     ids=["billion laughs", "alias", "deep", "grid", "size"],
 )
 def test_a_bomb_is_refused_at_once(read, text, message):
-    start = time.monotonic()
+    start = time.process_time()  # of this process: a busy machine is no fault
     with pytest.raises(UserError, match=message):
         read(text)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_a_grid_is_expanded_in_order_and_the_same_condition_stands_once(read):
@@ -258,9 +258,9 @@ def test_a_run_with_much_provenance_is_read_quickly(tmp_path):
         "data": [{"id": f"u{i}", "x": "y" * 50} for i in range(20_000)],
     }
     (tmp_path / "run.json").write_text(json.dumps(record))
-    start = time.monotonic()
+    start = time.process_time()  # of this process: a busy machine is no fault
     assert suite.load(str(tmp_path / "run.json")) == suite.load("demo")
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(
