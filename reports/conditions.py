@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 PLACE = ("channel", "acoustics", "playout")  # the columns that make a condition
 LISTS = {"channel": "conditions", "acoustics": "acoustics", "playout": "playouts"}  # of run.json
 JOIN = " · "  # between the parts of a name
-QUIET = ("", "clean")  # acoustics that leave speech alone; the empty one is of older versions
+FILES = "files"  # in place of channel and acoustics where files came from somewhere, and nobody knows more
+QUIET = ("", "clean", FILES)  # acoustics that leave speech alone, or so it seems; the empty one is of older versions
 # Where speech as it is lies on an axis of this unit; elsewhere it lies beyond one end.
 CLEAN_AT = {"generations": 1.0, "samples at 16 kHz": 0.0}
 

@@ -8,6 +8,7 @@ Ties share their mean rank (Spearman, "The proof and measurement of association 
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -171,7 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         run = load(options.run)
-        names = [name for name in options.metrics.split(",") if name]
+        # A comma before `key=` parts the parameters of a scorer, not two metrics.
+        names = [name.strip() for name in re.split(r",(?!\s*\w+=)", options.metrics) if name.strip()]
         values, speakers = scores(run, names, options.codec, options.condition)
     except UserError as error:
         sys.stderr.write(f"{error}\n")

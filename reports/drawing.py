@@ -38,7 +38,7 @@ LEFT = 40  # margin for the numbers of the y axis
 LETTER = 5.7  # mean width of a letter at 11 units
 GREYS = "#6e757c", "#9aa2aa"  # of what was never coded, on light and on dark paper
 HUES = (250, 50, 160, 350, 300, 105, 205)  # degrees: blue, orange, green, pink, violet, olive, teal
-ROOM = 0.25  # of the span of values: how far intervals may reach beyond; wider ones, of few speakers, are cut
+ROOM = 0.25  # of the span of values: how far intervals may reach beyond; wider ones are cut, with arrowheads
 KBPS = 1e-3  # of a bit per second
 SHAPES = {  # polygons in a unit square, y up; the page's legend draws the same ones
     "circle": tuple((math.cos(a * math.pi / 12), math.sin(a * math.pi / 12)) for a in range(24)),
@@ -260,6 +260,24 @@ def draw(axes: "Axes", look: Look, points: Sequence[tuple[float, Any]], join: bo
         artist.set_gid(look.name)
     for stick in sticks:
         stick.set_alpha(0.5)
+    for x, estimate in points:
+        for edge, head in cut(estimate, axes.get_ylim(), ("v", "^")):
+            arrowhead(axes, look, (x, edge), head)
+
+
+def cut(estimate: Any, limits: tuple[float, float], heads: tuple[str, str]) -> Iterator[tuple[float, str]]:
+    """The edges of a plot that an interval goes beyond, and the arrowhead that says so: `heads` at low and high end."""
+    if estimate.low is not None and estimate.low < limits[0]:
+        yield limits[0], heads[0]
+    if estimate.high is not None and estimate.high > limits[1]:
+        yield limits[1], heads[1]
+
+
+def arrowhead(axes: "Axes", look: Look, place: tuple[float, float], head: str) -> None:
+    """A small triangle on the edge of the plot."""
+    x, y = place
+    arrow = axes.plot([x], [y], color=look.ink, marker=head, markersize=5, markeredgewidth=0, clip_on=False)[0]
+    arrow.set_gid(look.name)
 
 
 def spaced(places: Sequence[float], values: Sequence[float]) -> list[str]:

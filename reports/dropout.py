@@ -15,7 +15,7 @@ from benchmark.stats import Estimate
 from reports.conditions import Condition, Curve, loss_curves
 from reports.drawing import LETTER, SHAPES, Look, beside, panel, short, spaced, svg
 from reports.scores import Field
-from reports.summary import INPUT, Run, number, parts, precision
+from reports.summary import Run, number, parts, precision
 from reports.words import HEADLINE_LOSS
 
 if TYPE_CHECKING:
@@ -101,8 +101,7 @@ def section(run: Run, look: Mapping[str, Look], margins: Mapping[str, Margin] = 
     curves = [
         curve for curve in loss_curves(run.conditions) if curve.points[0][1].quiet and len(_levels(curve)) > LEVELS
     ]
-    offered = dict.fromkeys(metric.removesuffix(INPUT) for metric in run.shown)  # by the page's selector
-    found = {f"m{i}": _part(run, metric, curves, look, margins) for i, metric in enumerate(offered)}
+    found = {f"m{i}": _part(run, metric, curves, look, margins) for i, metric in enumerate(run.offered)}
     parts = {identity: part for identity, part in found.items() if part}
     others = [identity for identity in found if identity not in parts]
     facts = [fact for fact in FACTS if any(fact in t.facts for part in parts.values() for t in part.tables)]

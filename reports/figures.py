@@ -12,7 +12,9 @@ from reports.drawing import (
     SHAPES,
     WIDTH,
     Look,
+    arrowhead,
     beside,
+    cut,
     draw,
     name_axis,
     panel,
@@ -166,4 +168,6 @@ def _forest_row(axes: "Axes", run: Run, key: tuple[str, str, str], place: float,
     if estimate.low is not None and estimate.high is not None:
         bar = axes.plot([estimate.low, estimate.high], [place, place], color=look.ink, linewidth=1.4, alpha=0.5)[0]
         bar.set_gid(look.name)
+    for edge, head in cut(estimate, axes.get_xlim(), ("<", ">")):
+        arrowhead(axes, look, (edge, place), head)
     beside(axes, short(key[0]), place, fontsize=10, gid=look.name)

@@ -66,11 +66,13 @@ def _context(run: Run) -> dict[str, Any]:
     delays = latency.section(run, look)
     return {
         **_head(run),
-        "sentences": list(sentences(run, next(iter(run.scores), None))),
+        "sentences": list(sentences(run, next((metric for metric in run.scores if metric in run.shown), None))),
         "glance": [*(glance(run, scored[0].plots) if scored else []), *latency.glance(delays)],
         "few": FEW,
         "looks": look,
         "scores": scored,
+        "curves": any(score.plots for score in scored),
+        "loose": run.loose,
         "dropout": dropout.section(run, look),
         "latency": delays,
         "costs": costs.section(run),
@@ -135,7 +137,7 @@ def _tiles(run: Run) -> Iterator[tuple[str, str]]:
         (sum(d.get("speakers") or 0 for d in data) or run.rows["speaker"].nunique(), "speaker"),
         (len(run.facts.get("seeds") or [0]), "seed"),
     ]
-    for count, word in counts:
+    for count, word in counts[2:4] if run.loose else counts:
         yield f"{count:,}", word + ("" if count == 1 else "s")
     if seconds:
         yield (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from benchmark.types import Point
 from reports import curves, figures
 from reports.anchor import differences
-from reports.conditions import Condition, Curve, burst_title, capital, loss_curves, placed_curves, playout_curves
+from reports.conditions import FILES, Condition, Curve, burst_title, capital, loss_curves, placed_curves, playout_curves
 from reports.drawing import Look, axis_title
 from reports.summary import ANCHOR, EMPTY, INPUT, Cell, Run, decimals, number, precision, pretty
 from reports.words import STATUS_WORDS, amid, headline, interval, kbps, latency, loss_free, percent, untouched
@@ -55,16 +55,16 @@ class Score:
 
 def scores(run: Run, look: Mapping[str, Look]) -> list[Score]:
     """The metrics of the page; those against the input stand with those against clean speech."""
-    plain = dict.fromkeys(metric.removesuffix(INPUT) for metric in run.shown)
-    return [_score(run, run.versions(metric), look) for metric in plain]
+    return [_score(run, f"m{i}", metric, look) for i, metric in enumerate(run.offered)]
 
 
-def _score(run: Run, versions: Sequence[str], look: Mapping[str, Look]) -> Score:
+def _score(run: Run, identity: str, metric: str, look: Mapping[str, Look]) -> Score:
+    versions = [version for version in run.versions(metric) if version in run.shown]
     tables = [_table(run, version) for version in versions]
     if (delta := _delta_table(run, versions[0])) is not None:
         tables.insert(1, delta)
     plots, left_out = _plots(run, versions, look)
-    return Score(f"m{run.shown.index(versions[0])}", pretty(versions[0].removesuffix(INPUT)), tables, plots, left_out)
+    return Score(identity, pretty(metric), tables, plots, left_out)
 
 
 # --- Tables ---
@@ -88,7 +88,7 @@ def _headings(c: Condition, rest: str) -> tuple[str, str]:
         if point is None:
             return f"Other acoustics{behind}", capital(c.acoustics.title)
         return capital(point.curve) + behind, _x(point)
-    if c.clean:
+    if c.clean or c.family == FILES:
         return "", c.title
     if c.swept:
         return burst_title(c.burst_ratio), f"{100 * (c.loss or 0):g} %"
@@ -109,9 +109,10 @@ def _table(run: Run, metric: str) -> Table:
     for codec in run.series:
         cells = [run.cell(codec, c.name, metric) for c in conditions]
         if codec != ANCHOR or any(cell.asked for cell in cells):
-            rows.append((codec, [*_costs(run, codec), *(_field(cell, digits, shade) for cell in cells)]))
+            fields = [_field(cell, digits, shade) for cell in cells]
+            rows.append((codec, fields if run.loose else [*_costs(run, codec), *fields]))
     source = str(run.facts["values"].get(run.base(metric), {}).get("source", ""))
-    return Table(axis_title(run, metric), source, True, _heads(groups), rows)
+    return Table(axis_title(run, metric), source, not run.loose, _heads(groups), rows)
 
 
 def _of(groups: Columns, names: Container[str]) -> Columns:
@@ -202,9 +203,9 @@ def _plots(run: Run, versions: Sequence[str], look: Mapping[str, Look]) -> tuple
     """Captioned plots, and how many curves were left out."""
     from markupsafe import Markup
 
-    metric, known = versions[0], run.conditions
+    metric, known = versions[0], () if run.loose else run.conditions  # of files alone there is a single number
     made: list[tuple[str, str | None]] = []
-    if at := loss_free(run) or headline(run):
+    if known and (at := loss_free(run) or headline(run)):
         where = untouched(run) if at.clean else f"at {amid(at.title)}"
         made.append((f"Bitrate on the wire, {where}", figures.rate_quality(run, metric, "wire_bps", at, look)))
         made.append((f"Net bitrate, {where}", figures.rate_quality(run, metric, "net_bps", at, look)))

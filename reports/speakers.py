@@ -35,13 +35,17 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One model. `context` says whether there are other utterances to compare with; `few`, whether few speakers."""
+    """One model. `context` says whether there are other utterances to compare with.
+
+    `few` says that there are few speakers, and `certain` that an error rate is 0 or 100 %: neither has intervals.
+    """
 
     title: str
     source: str
     rows: Sequence[Row]
     context: bool
     few: bool
+    certain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +88,23 @@ def main_conditions(run: Run) -> list[Condition]:
 def _table(run: Run, rows: "pd.DataFrame", model: str, conditions: Sequence[Condition]) -> Table:
     kinds = [kind for kind in KINDS if rows.loc[rows["kind"] == kind, "value"].notna().any()]
     context = {"same", "other"} <= set(kinds)
-    made, few = [], False
-    for codec, condition, part in _parts(run, rows, conditions):
+    made, few, certain = [], False, False
+    for codec, condition, part in by_condition(run, rows, conditions):
         trials = part.groupby([*TRIAL, "kind"])["value"].first().unstack("kind").reindex(columns=kinds)
         complete = trials.dropna()  # what is compared is compared on the same utterances
         means = {kind: pooled(complete[kind], 1.0, complete.index.get_level_values("cluster")) for kind in kinds}
         error = _error(complete, f"{model}\0{codec}\0{condition.name}") if context else NOTHING
-        few = few or (context and error.n > 0 and error.few)
+        few = few or (len(complete) > 0 and means[kinds[0]].few)
+        certain = certain or (error.value is not None and error.low is None and not error.few)
         fields = [_field(means.get(kind, NOTHING), 1, DIGITS) for kind in KINDS]
         coverage = f"{len(complete)}/{len(trials)}"
         fields[0] = replace(fields[0], coverage=coverage, partial=len(complete) < len(trials))
         made.append(Row(codec, condition.title, [*fields, _field(error, 100, 1), _count(2 * error.n)]))
     source = str(run.facts["values"].get(f"spk_sim_{model}", {}).get("source", "")).partition("; ")[2]
-    return Table(MODELS.get(model, model), source, made, context, few)
+    return Table(MODELS.get(model, model), source, made, context, few, certain)
 
 
-def _parts(
+def by_condition(
     run: Run, rows: "pd.DataFrame", conditions: Sequence[Condition]
 ) -> Iterator[tuple[str, Condition, "pd.DataFrame"]]:
     """The rows of each condition and codec; what was never coded has met the acoustics alone."""
@@ -120,9 +125,16 @@ def _error(trials: "pd.DataFrame", purpose: str) -> Estimate:
 
 
 def _field(found: Estimate, scale: float, digits: int) -> Field:
-    value, low, high = (None if v is None else scale * v for v in (found.value, found.low, found.high))
-    spread = "" if low is None else f"[{number(low, digits)}, {number(high, digits)}]"
-    return Field(number(value, digits), value, spread)
+    value = None if found.value is None else scale * found.value
+    return Field(number(value, digits), value, spread(found, (-1.0, 1.0), scale, digits))
+
+
+def spread(found: Estimate, scale: tuple[float, float], factor: float, digits: int) -> str:
+    """An interval in print, its ends within the scale of its values; of few speakers there is none."""
+    if found.low is None or found.high is None or found.few:
+        return ""
+    low, high = (factor * min(max(end, scale[0]), scale[1]) for end in (found.low, found.high))
+    return f"[{number(low, digits)}, {number(high, digits)}]"
 
 
 def _count(trials: int) -> Field:

@@ -11,7 +11,7 @@ import numpy as np
 from benchmark.stats import NOTHING, Estimate, pooled
 from benchmark.table import read
 from benchmark.types import UserError
-from reports.conditions import PLACE, Condition, conditions
+from reports.conditions import FILES, PLACE, Condition, conditions
 
 if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
     import pandas as pd
@@ -52,10 +52,17 @@ PRETTY = {
     "cer": "CER",
     "dwer": "dWER",
     "dcer": "dCER",
-    "wer_delta": "WER added",
-    "spk_sim_ecapa": "Speaker similarity, ECAPA-TDNN",
-    "spk_sim_wavlm": "Speaker similarity, WavLM",
-    "spk_sim_resemblyzer": "Speaker similarity, Resemblyzer",
+    "wer_delta": "WER less that of the reference audio",
+    **{f"{d}wer_{kind}": f"{d}WER, {kind}" for d in ("", "d") for kind in ("insertions", "deletions", "substitutions")},
+    **{
+        f"spk_{kind}_{model}": f"{words}, {name}"
+        for model, name in (("ecapa", "ECAPA-TDNN"), ("wavlm", "WavLM"), ("resemblyzer", "Resemblyzer"))
+        for kind, words in (
+            ("sim", "Speaker similarity"),
+            ("same", "Similarity with the same speaker"),
+            ("other", "Similarity with another speaker"),
+        )
+    },
     "net_bps": "Net bitrate",
     "payload_bps": "Payload bitrate",
     "wire_bps": "On-wire bitrate",
@@ -86,7 +93,10 @@ PRETTY = {
     "decode_rtf": "Decoder real-time factor",
 }
 # Parts of what other values say, which stand beside them in sections of their own: recognised words, voices.
-DETAILS = ("spk_same_", "spk_other_", *(f"{d}wer_{k}" for d in ("", "d") for k in ("ins", "del", "sub")))
+KINDS = ("insertions", "deletions", "substitutions")
+DETAILS = ("spk_same_", "spk_other_", *(f"{d}wer_{kind}" for d in ("", "d") for kind in KINDS))
+# Values against a transcript are the same whatever audio they are reported with.
+TRANSCRIBED = ("wer", "cer", *(f"wer_{kind}" for kind in KINDS))
 FIRST = (
     "pesq_wb",
     "plcmos",
@@ -162,11 +172,22 @@ class Run:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The scores, and the facts of the link that are worth a table and curves of their own."""
+        """The scores, and the facts of the link that are worth a table and curves of their own; all have values."""
         several = len({protection for _, protection, _ in self.labels}) > 1
         wanted = [*(["residual_loss"] if several else []), "recovery_ms", "token_error", "token_bit_error"]
-        own = [m for m in self.scores if not self.base(m).startswith(DETAILS)]
-        return (*own, *(m for m in self.metrics if m in wanted))
+        own = [m for m in self.scores if not self.base(m).startswith(DETAILS) and m in self.versions(m)]
+        valued = {metric for (_, _, metric), cell in self.cells.items() if cell.estimate.value is not None}
+        return tuple(m for m in (*own, *(m for m in self.metrics if m in wanted)) if m in valued)
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """What a page can show: `shown`, where a metric against the input stands with that against clean speech."""
+        return tuple(dict.fromkeys(metric.removesuffix(INPUT) for metric in self.shown))
+
+    @property
+    def loose(self) -> bool:
+        """Whether it is of files that came from somewhere, without any codec or network that this run knows of."""
+        return bool(self.conditions) and all(c.family == FILES for c in self.conditions)
 
     def overall(self, codec: str, metric: str) -> Cell:
         """The cell of the clean condition if it has a value, else of the first condition that has one."""
@@ -181,7 +202,8 @@ class Run:
     def versions(self, metric: str) -> tuple[str, ...]:
         """The metric against clean speech and against the input, as far as there are both."""
         plain = metric.removesuffix(INPUT)
-        return tuple(m for m in (plain, plain + INPUT) if m in self.metrics)
+        found = tuple(m for m in (plain, plain + INPUT) if m in self.metrics)
+        return found[:1] if self.base(metric) in TRANSCRIBED else found
 
     def named(self, metric: str) -> str:
         """The name to print, with what it was measured against wherever that could be mistaken."""

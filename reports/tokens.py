@@ -104,7 +104,7 @@ def _line(codec: str, dataset: str, values: Mapping[str, Value]) -> Line:
         _rate(values.get("token_nominal_bps")),
         _rate(values.get("token_entropy_bps")),
     )
-    few = f"of at least {ENOUGH * codes:,.0f}" if counted < ENOUGH * codes else ""
+    few = f"few: {ENOUGH * codes:,.0f} wanted" if counted < ENOUGH * codes else ""
     return Line(
         codec, dataset, fields, _books(values), few, f"{percent(missing)} of utterances missing" if missing else ""
     )

@@ -122,6 +122,9 @@ def _loss_sentence(run: Run, metric: str) -> Iterator[str]:
     if lossy is None or not ranked:
         return
     best = ranked[0]
+    if run.loose:
+        yield f"The files of {best} have {run.named(metric)} {_spoken(run, best, lossy, metric)}."
+        return
     where = f"At {lossy.title}" if lossy.swept else f"With {amid(lossy.title)}"
     text = f"{where}, {best} keeps {run.named(metric)} {_spoken(run, best, lossy, metric)}"
     if clean is None:

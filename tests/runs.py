@@ -346,6 +346,22 @@ def make_noise_run(folder: Path, ratios: Sequence[float] = (20, 15, 10, 5, 0)) -
     return _save(folder, rows, {"name": "noise", "title": title, "acoustics": rooms, "playouts": [_buffer(60)]})
 
 
+def make_files_run(folder: Path) -> Path:
+    """Files that came from somewhere, as `focalbench score` leaves them: no codec is known, and no network."""
+    nothing = {"channel": "files", "acoustics": "files", "playout": "none", "protection": "none"}
+    nothing |= {"concealment": "none", "header": "none", "mode": "offline"}
+    rows = [
+        row._replace(codec="deg", codec_spec="files", **nothing)
+        for speaker in range(3)
+        for utterance in range(2)
+        for row in _scored(_base("opus-6k", f"{speaker:03d}", f"{speaker:03d}-{utterance}"), 3.0 + 0.1 * speaker)
+    ]
+    channel = {"channel": "files", "title": "files as they are", "family": "files", "loss": None, "burst_ratio": None}
+    about = {"deg": {"spec": "/tmp/deg", "status": "ok", "reason": ""}}
+    more = {"name": "score", "conditions": [channel], "acoustics": [], "playouts": [], "codecs": about, "warnings": []}
+    return _save(folder, rows, more)
+
+
 def make_tandem_run(folder: Path) -> Path:
     """One to five codings in a row, by the codec itself."""
     rooms = [_room("clean", "clean", None)]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark import table
 from benchmark.stats import Estimate
 from benchmark.types import Floats
 from reports.correlations import Agreement, main, markdown, scores, spearman_matrix
@@ -139,6 +140,20 @@ def test_the_table_in_markdown(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert names == "| | PESQ-WB | STOI | Mel distance |"
     assert [line.split("|")[1].strip() for line in lines] == ["PESQ-WB", "STOI", "Mel distance"]
     assert all(line.count("1.00 ± 0.00") == 2 for line in lines), "made values all follow from one"
+
+
+def test_a_name_may_hold_the_commas_of_its_scorers_parameters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path, codecs=("opus-6k", "opus-24k"), channels=conditions()[:1])
+    rows = table.read(tmp_path)
+    stoi = rows[rows["name"] == "stoi"]
+    scorers = [f"stoi:model={model},normaliser=auto" for model in "ab"]
+    made = [rows[rows["name"] != "stoi"], *(stoi.assign(scorer=scorer) for scorer in scorers)]
+    table.write(pd.concat(made), tmp_path / "results.parquet")
+    wanted = [f"stoi · {scorer}" for scorer in scorers]
+    assert main([str(tmp_path), "--metrics", f"{wanted[0]}, {wanted[1]},pesq_wb", "--draws", "5"]) == 0
+    assert f"| | STOI · {scorers[0]} | STOI · {scorers[1]} | PESQ-WB |" in capsys.readouterr().out
 
 
 def test_overall_stands_above_the_diagonal_and_within_codecs_below() -> None:

@@ -1,11 +1,18 @@
 """Equal error rates: by hand, equal to scikit-learn's curve and SpeechBrain's EER; intervals that know the speakers."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from benchmark.detection import detection, equal_error_rate
+from benchmark.detection import _errors, _rates, detection
 from benchmark.seeds import generator
 from benchmark.stats import NOTHING
+
+
+def equal_error_rate(same: npt.ArrayLike, other: npt.ArrayLike) -> float:
+    """The rate alone, of any number of trials of either kind."""
+    accepted, refused = np.asarray(same, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    return float(_rates(_errors([accepted], [refused]), np.ones((1, 1)))[0])
 
 
 def fixed() -> np.random.Generator:
@@ -78,9 +85,14 @@ def test_scale_and_order_do_not_matter() -> None:
     assert first.value == equal_error_rate(same, other)
 
 
-def test_few_speakers_are_said_to_be_few() -> None:
-    scores = np.linspace(0, 1, 9)
-    assert detection(scores, scores - 0.2, np.arange(9), fixed()).few
+def test_few_speakers_have_no_interval() -> None:
+    scores = np.linspace(0, 1, 10)
+    nine = detection(scores[:9], scores[:9] - 0.2, np.arange(9), fixed())
+    assert (nine.few, nine.low, nine.high, nine.clusters) == (True, None, None, 9)
+    ten = detection(scores, scores - 0.2, np.arange(10), fixed())
+    assert ten.low is not None
+    assert not ten.few
+    scores = scores[:9]
     alone = detection(scores, scores - 0.2, np.zeros(9), fixed())
     assert (alone.low, alone.high, alone.n, alone.clusters) == (None, None, 9, 1)
     assert alone.value == equal_error_rate(scores, scores - 0.2)
@@ -113,6 +125,18 @@ def test_the_same_generator_gives_the_same_interval() -> None:
     random = np.random.default_rng(7)
     trials = random.normal(1, 1, 30), random.normal(0, 1, 30), np.repeat(np.arange(10), 3)
     assert detection(*trials, fixed()) == detection(*trials, fixed())
+
+
+@pytest.mark.parametrize(("shift", "rate"), [(5.0, 0.0), (-5.0, 1.0)])
+def test_a_rate_that_no_draw_changes_has_no_interval(shift: float, rate: float) -> None:
+    random = np.random.default_rng(11)
+    same, other, people = random.uniform(0, 1, 60) + shift, random.uniform(0, 1, 60), np.repeat(np.arange(12), 5)
+    found = detection(same, other, people, fixed())
+    assert (found.value, found.low, found.high, found.clusters) == (rate, None, None, 12)
+    constant = detection(np.ones(60), np.ones(60), people, fixed())
+    assert (constant.value, constant.low) == (0.5, None), "who always says the same is at chance, whoever is drawn"
+    other[0] = same.max() + 1 if shift > 0 else same.min() - 1
+    assert detection(same, other, people, fixed()).low is not None, "one wrong, or right, is enough"
 
 
 @pytest.mark.parametrize(

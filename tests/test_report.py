@@ -2,10 +2,12 @@
 
 import html
 import json
+import pkgutil
 import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import table
+from benchmark import metrics, table
+from benchmark.stats import Estimate
 from benchmark.types import UserError
-from reports import audio, drawing
+from reports import audio, curves, drawing, figures
+from reports.conditions import loss_curves
 from reports.html import render, write
-from reports.summary import decimals, load, number
-from tests.runs import conditions, make_run
+from reports.summary import PRETTY, decimals, load, number
+from tests.runs import conditions, make_files_run, make_run
 from tests.signals import speech_like
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -241,9 +245,78 @@ def test_utterances_stand_in_for_unknown_speakers(tmp_path: Path) -> None:
 
 
 def test_all_rows_may_have_failed(tmp_path: Path) -> None:
-    page = render(make_run(tmp_path, codecs=("pcm", "opus-6k"), status="codec_failed"))
-    assert "codec failed</b>" in page
-    assert "No PESQ-WB was measured" in page
+    text = text_of(render(make_run(tmp_path, codecs=("pcm", "opus-6k"), status="codec_failed")))
+    assert "No score has a value; failures and skips say why." in text
+    assert re.search(r"pcm codec failed [\d,]+ all 12 conditions", text)
+    assert "PESQ-WB by codec" not in text
+    assert "Curves" not in text
+
+
+def test_a_metric_without_any_value_stands_in_failures_alone(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=("pcm", "opus-6k"), channels=conditions()[:2], speakers=2)
+    rows = table.read(tmp_path)
+    gone = rows["name"].eq("pesq_wb")
+    rows = rows.assign(value=rows["value"].mask(gone), status=rows["status"].mask(gone, "skipped"))
+    table.write(rows.assign(reason=rows["reason"].mask(gone, "no weights here")), tmp_path / "results.parquet")
+    page = render(tmp_path)
+    assert re.findall(r'name="metric".*?<span>(.*?)</span>', page)[0] == "STOI"
+    assert re.findall(r'data-metric="(m\d)"', page).count("m0") == 2, "the numbers of what is left"
+    assert "PESQ-WB by codec" not in page
+    assert "no weights here" in text_of(page)
+    assert "scores best: STOI" in text_of(page)
+
+
+def test_a_report_of_files_alone_has_no_section_on_codecs_and_networks(tmp_path: Path) -> None:
+    text = text_of(page := render(make_files_run(tmp_path)))
+    assert re.findall(r'<section id="(\w+)"', page) == ["glance", "scores", "failures", "definitions", "provenance"]
+    assert re.findall(r'href="#(\w+)"', page)[1:] == ["glance", "scores", "failures", "definitions", "provenance"]
+    assert "The files of deg have PESQ-WB" in text
+    assert re.search(r"Codec Files as they are deg \d\.\d\d \[", text), "no columns on bitrate, latency or FEC"
+    assert "1 codec" not in text
+    assert "<figure>" not in page
+
+
+def test_every_value_has_a_name() -> None:
+    known = {
+        name
+        for module in pkgutil.iter_modules(metrics.__path__, "benchmark.metrics.")
+        for name in getattr(import_module(module.name), "VALUES", {})
+    }
+    assert known - PRETTY.keys() == set()
+    names = [PRETTY[name] for name in known]
+    assert len(set(names)) == len(names)
+    assert (PRETTY["dwer_insertions"], PRETTY["spk_other_wavlm"]) == (
+        "dWER, insertions",
+        "Similarity with another speaker, WavLM",
+    )
+
+
+def test_intervals_beyond_the_plot_end_in_arrowheads() -> None:
+    inside, beyond = Estimate(2.0, 1.0, 3.0, 9, 3), Estimate(2.0, -7.0, 9.0, 9, 3)
+    assert list(drawing.cut(inside, (1.0, 3.0), ("v", "^"))) == []
+    assert list(drawing.cut(Estimate(2.0, None, None, 9, 1), (1.0, 3.0), ("v", "^"))) == []
+    assert list(drawing.cut(beyond, (1.0, 3.0), ("v", "^"))) == [(1.0, "v"), (3.0, "^")]
+
+
+def test_arrowheads_are_drawn_where_speakers_are_few_and_differ(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=("pcm", "opus-6k"), speakers=2)
+    calm = load(tmp_path)
+    rows = table.read(tmp_path)
+    rows.loc[rows["name"].eq("pesq_wb") & rows["speaker"].eq("000"), "value"] = 1.0
+    table.write(rows, tmp_path / "results.parquet")
+    loaded = load(tmp_path)
+    limits = drawing.quality_range(loaded, "pesq_wb")
+    assert any((cell.estimate.high or 0) > limits[1] for key, cell in loaded.cells.items() if key[2] == "pesq_wb")
+    for draw, at in (
+        (figures.forest, [c for c in loaded.conditions if c.family == "trace"]),
+        (curves.quality, loss_curves(loaded.conditions)[0]),
+    ):
+        after, before = (draw(run, "pesq_wb", at, drawing.looks(run)) for run in (loaded, calm))
+        assert marks_of(after) > marks_of(before)
+
+
+def marks_of(svg: str | None) -> int:
+    return (svg or "").count("<use ")
 
 
 def test_a_run_without_rows_still_reports_why(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 import reports
 from benchmark import table
 from benchmark.cost import VALUES as COST
-from benchmark.link import LINK_VALUES
 from benchmark.timing import scorer
 from reports import costs
 from reports.costs import COLUMNS, section
@@ -20,7 +19,7 @@ from reports.summary import Run, load
 from tests.runs import conditions, make_run
 
 WHO = scorer({"cpu": "AMD EPYC 7B13", "packages": {"torch": "2.13.0"}})
-VALUES = {**COST, "packet_rate": LINK_VALUES["packet_rate"]}
+VALUES = COST
 OUTSIDE = "its work is done outside of torch, whose counter sees no other"
 PLANTED = {
     "parameters": 249_046_686.0,
@@ -30,9 +29,8 @@ PLANTED = {
     "decode_packet_ms": 0.0764,
     "decode_packet_ms_p95": 120.4,
     "peak_memory_mib": 1234.4,
-    "packet_rate": 24.99999,
 }
-SHOWN = ["249 M", "14.2 G", "0.15", "0.00147", "12.3 ms", "15 ms", "0.0764 ms", "120 ms", "1234 MiB", "25"]
+SHOWN = ["249 M", "14.2 G", "0.15", "0.00147", "12.3 ms", "15 ms", "0.0764 ms", "120 ms", "1234 MiB"]
 
 
 def timed(codec: str, spec: str, values: dict[str, Any], who: str = WHO) -> list[dict[str, Any]]:
@@ -44,8 +42,7 @@ def timed(codec: str, spec: str, values: dict[str, Any], who: str = WHO) -> list
     for name, value in values.items():
         parts = value if isinstance(value, tuple) else (None, None)
         shown = value[0] / value[1] if isinstance(value, tuple) else value
-        fact = name == "packet_rate"
-        row = {**place, "scorer": "link" if fact else who, "name": name, "kind": "value" if fact else "timing"}
+        row = {**place, "scorer": who, "name": name, "kind": "timing"}
         row |= {
             "value": shown,
             "numerator": parts[0],
@@ -79,7 +76,7 @@ def test_the_table(run: Run) -> None:
     assert found is not None
     assert found["machines"] == ["AMD EPYC 7B13, 1 thread, torch 2.13.0"]
     assert found["lines"][0] == ("pcm", SHOWN), "ratios are pooled: 1.5 s of computing over 10 s"
-    assert found["lines"][1] == ("opus-24k", ["–", "–", "0.0156", *["–"] * 7])
+    assert found["lines"][1] == ("opus-24k", ["–", "–", "0.0156", *["–"] * 6])
     assert {name for _, name, _ in COLUMNS} == set(VALUES)
 
 
@@ -87,6 +84,18 @@ def test_gaps_have_their_reasons(run: Run) -> None:
     found = section(run)
     assert found is not None
     assert found["gaps"] == [f"opus-24k; parameters, multiply-accumulates, per second: {OUTSIDE}."]
+
+
+def test_columns_have_names_of_their_own() -> None:
+    heads = [head for head, _, _ in COLUMNS]
+    assert len(set(heads)) == len(heads)
+
+
+def test_what_a_codec_does_not_state_is_told_in_words_for_readers(tmp_path: Path) -> None:
+    run = planted(tmp_path, timed("pcm", "pcm", {"parameters": "the codec does not say (it has no cost())"}))
+    found = section(run)
+    assert found is not None
+    assert found["gaps"] == ["pcm; parameters: not stated by the codec."]
 
 
 def test_what_fails_on_some_utterances_leaves_no_gap(tmp_path: Path) -> None:

@@ -116,9 +116,8 @@ def test_the_page_prints_them_in_plain_words(run: Run) -> None:
     text = text_of(page)
     assert "Does the output still sound like its speaker?" in text
     assert "50 % is guessing" in text
-    assert re.search(
-        r"pcm Clean 1\.000 \[1\.000, 1\.000\] 24/24 0\.911 \[\S+ \S+ 0\.456 \[\S+ \S+ 0\.0 \[0\.0, 0\.0\] 48", text
-    )
+    assert re.search(r"pcm Clean 1\.000 \[1\.000, 1\.000\] 24/24 0\.911 \[\S+ \S+ 0\.456 \[\S+ \S+ 0\.0 48", text)
+    assert "An error rate of 0 or 100 % has no interval" in text
     assert "source of ecapa" in text
     assert "cosine" not in text
     assert page.count('<table class="speakers">') == 2
@@ -196,7 +195,21 @@ def test_without_speakers_there_is_the_similarity_alone(tmp_path: Path) -> None:
 
 def test_few_speakers_are_said_to_be_few(tmp_path: Path) -> None:
     loaded = planted(tmp_path, models=("ecapa",), speakers=9)
-    assert "Fewer than 10 speakers" in text_of(rendered(loaded, fresh(loaded)))
+    voices = fresh(loaded)
+    text = text_of(rendered(loaded, voices))
+    assert "Fewer than 10 speakers: no intervals" in text
+    assert "An error rate of 0 or 100 %" not in text, "the reason that comes first is enough"
+    assert not any(field.interval for row in voices.tables[0].rows for field in row.fields)
+
+
+def test_intervals_end_with_the_scale_of_a_cosine(tmp_path: Path) -> None:
+    def spread_out(rows: pd.DataFrame) -> pd.DataFrame:
+        ours = rows["name"].eq("spk_sim_ecapa") & rows["speaker"].eq("000")
+        return rows.assign(value=rows["value"].mask(ours, -1.0))
+
+    found = row_of(fresh(planted(tmp_path, models=("ecapa",), change=spread_out)), "pcm", "Clean").fields[0]
+    assert found.text == "0.833"
+    assert re.fullmatch(r"\[0\.\d+, 1\.000\]", found.interval), "its upper end would be 1.2"
 
 
 def test_another_model_is_shown_under_its_name(tmp_path: Path) -> None:

@@ -122,17 +122,17 @@ def test_two_codes_of_sixteen(folder: Path) -> None:
     assert "Each codebook" not in page
 
 
-@pytest.mark.parametrize(("count", "few"), [(159, "of at least 160"), (160, "")])
+@pytest.mark.parametrize(("count", "few"), [(159, "few: 160 wanted"), (160, "")])
 def test_too_few_tokens_are_marked(folder: Path, count: int, few: str) -> None:
     run = made(folder, {("opus-6k", "read_speech"): measured(TWO[:count], 4)})
     (line,) = found(run).lines
     assert line.few == few
-    assert ("<small>of at least 160</small>" in rendered(run, found(run))) == bool(few)
+    assert ("<small>few: 160 wanted</small>" in rendered(run, found(run))) == bool(few)
 
 
 def test_missing_utterances_are_told(folder: Path) -> None:
     run = made(folder, {("opus-6k", "read_speech"): measured(TWO[:20], 4, coverage=0.75)})
-    assert "of at least 160; 25.0 % of utterances missing" in text_of(rendered(run, found(run)))
+    assert "few: 160 wanted; 25.0 % of utterances missing" in text_of(rendered(run, found(run)))
 
 
 def test_several_codebooks_are_shown_each(folder: Path) -> None:
