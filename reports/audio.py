@@ -65,6 +65,7 @@ class Example:
     key: str
     heard: Clip | None
     clean: Clip
+    lossless: bool
     degraded: Clip
     marked: str
     values: tuple[tuple[str, str, str], ...]  # metric, loss-free, under loss
@@ -172,6 +173,7 @@ def _example(run: Run, shelf: _Shelf, entry: Mapping[str, Any], top: float) -> E
         key=entry["key"][:12],
         heard=shelf.clip(entry["heard"], top) if entry.get("heard") else None,
         clean=shelf.clip(entry["clean"], top),
+        lossless=entry["channel"] == "clean",  # then there is nothing to compare it with
         degraded=shelf.clip(entry["degraded"], top, lost, late),
         marked=_in_words(lost, late),
         values=tuple(_values(entry["clean_values"], entry["values"])),
