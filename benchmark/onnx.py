@@ -55,7 +55,7 @@ class Rater(ABC):
     def describe(
         self, signals: Sequence[Signal], rate: int, labels: Sequence[Mapping[str, str]]
     ) -> list[Description | NotMeasured]:
-        """The values of each signal; one by one: batches give the same and take longer.
+        """The values of each signal; one by one: batches give the same and take longer. Of none, it loads the models.
 
         Raises:
             ValueError: for another rate than 16 kHz.
@@ -63,6 +63,7 @@ class Rater(ABC):
         """
         if rate != RATE:
             raise ValueError(f"{self.name}: {rate} Hz; the model is trained at {RATE} Hz.")
+        _ = self.sessions  # nothing is said of any signal where they are missing
         return [self._describe(signal) for signal in signals]
 
     def _describe(self, signal: Signal) -> dict[str, float] | NotMeasured:

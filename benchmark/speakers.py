@@ -25,7 +25,7 @@ from benchmark.types import (
 
 RATE = 16_000  # Hz, of all three models
 LEAST_S = 1.0  # of speech: what is shorter says little about a voice
-BATCH_S = 64  # of signals that go through a model at once
+BATCH_S = 64  # of signals that go through a model at once, where they do
 NEEDS = ("reference", "same", "other")
 WHO = {
     "sim": "the reference",
@@ -65,21 +65,24 @@ def values(model: str, source: str, generative: Trust) -> dict[str, ValueInfo]:
 class Voices:
     """A listener; what it says of a signal is the model's embedding, float32, shape (dimensions,).
 
-    Signals of equal length go through the model together, all others alone: nothing is ever padded.
+    Nothing is ever padded. On a GPU, signals of equal length go through the model together. On the CPU that saves
+    nothing, and changes last digits with the company that a signal has, so there each goes alone.
 
     Attributes:
         model: its name in the names of the values.
+        together: whether signals of equal length share a batch.
     """
 
-    def __init__(self, model: str, load: Callable[[], Embed]) -> None:
+    def __init__(self, model: str, load: Callable[[], Embed], together: bool = False) -> None:
         self.model = model
+        self.together = together
         self._load = load
         self._embed: Embed | None = None
 
     def describe(
         self, signals: Sequence[Signal], rate: int, labels: Sequence[Mapping[str, str]]
     ) -> list[Description | NotMeasured]:
-        """An embedding of each signal at 16 kHz that holds 1 s of speech or more.
+        """An embedding of each signal at 16 kHz that holds 1 s of speech or more; of none, it loads the model.
 
         Raises:
             Unavailable: when the weights, a library or the device are not here.
@@ -92,7 +95,8 @@ class Voices:
             self._embed = self._load()
         found: list[Description | NotMeasured] = [_refusal(name, signal) for signal in signals]
         usable = [i for i, refusal in enumerate(found) if refusal is None]
-        for members in _batches(usable, [len(signal) for signal in signals]):
+        lengths = [len(signal) for signal in signals]
+        for members in _batches(usable, lengths) if self.together else ([i] for i in usable):
             said = self._embed(np.stack([signals[i] for i in members]).astype(np.float32, copy=False))
             for i, embedding in zip(members, said, strict=True):
                 found[i] = _checked(embedding)

@@ -1,5 +1,7 @@
 """Error rates are jiwer's and a plain Levenshtein's; what cannot be counted says why."""
 
+import inspect
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +14,9 @@ from benchmark import normalisers
 from benchmark.metrics import asr as module
 from benchmark.metrics.asr import Asr, make
 from benchmark.recognisers import Recogniser, foreign
+from benchmark.registry import parse
 from benchmark.seeds import generator
-from benchmark.types import Known, NotMeasured, Ratio, Result, Signal, Unavailable, UserError
+from benchmark.types import Known, NotMeasured, Ratio, Result, Signal, Spec, Unavailable, UserError
 from tests.signals import speech_like
 
 RATE = 16_000
@@ -179,10 +182,11 @@ def test_a_bad_signal_takes_no_other_with_it():
     assert parrot.asked == [["en", "en"]], "silence is nobody's to interpret"
 
 
-def test_silence_alone_asks_nobody():
+def test_silence_alone_and_nothing_at_all_only_load_the_model():
     parrot = Parrot()
     assert listener(parrot).describe([np.zeros(RATE, np.float32)], RATE, [{}]) == [""]
-    assert parrot.asked == []
+    assert listener(parrot).describe([], RATE, []) == []
+    assert parrot.asked == [[], []]
 
 
 def test_the_language_is_the_label_s_or_else_the_parameter_s():
@@ -206,7 +210,7 @@ def test_another_rate_is_refused():
         ({"model": "wisper"}, "no recogniser 'wisper'. Did you mean 'whisper'?"),
         ({"model": 3}, "no recogniser 3. Known: ctc, pocketsphinx, whisper."),
         ({"normaliser": "french"}, "no normaliser 'french'; it is one of auto, english, basic, none."),
-        ({"language": False}, "language=False is no language; write its code in quotes"),
+        ({"language": False}, "language=False is no language; write its code in quotes, such as language='no'"),
         ({"language": " "}, "language=' ' is no language"),
         ({"weights": "small"}, "pocketsphinx takes no weights \\('small'\\)"),
         ({"model": "whisper", "weights": "smal"}, "Whisper has no size 'smal'; weights= is one of tiny.en, tiny, base"),
@@ -219,13 +223,24 @@ def test_a_wrong_parameter_is_one_line(parameters: dict[str, str], message: str)
     assert "\n" not in str(refusal.value)
 
 
+def test_the_advice_about_quotes_works_on_a_shell_s_line():
+    with pytest.raises(UserError) as refusal:
+        make(**parse("asr:language=no").params)  # as YAML reads it
+    advised = str(refusal.value).rpartition(" ")[2].rstrip(".")
+    (word,) = shlex.split(advised)
+    assert parse(word) == Spec("asr", {"language": "no"})
+    assert isinstance(make(**parse(word).params), Asr)
+
+
 @pytest.mark.parametrize(("model", "source"), [("whisper", "whisper_small"), ("ctc", "wav2vec2_base_960h")])
+@pytest.mark.parametrize("signals", [[], [np.zeros(RATE, np.float32)], [speech_like(0.1)]])
 def test_without_weights_the_reason_holds_the_command(
-    model: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: str, source: str, signals: list[Signal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("FOCALBENCH_DATA", str(tmp_path))
+    metric = make(model)  # which looks for nothing
     with pytest.raises(Unavailable, match=f"run `focalbench fetch {source}`"):
-        make(model)
+        metric.describe(signals, RATE, [{}] * len(signals))
     assert module.versions(model)["weights"] == "absent"
 
 
@@ -236,7 +251,11 @@ def test_what_the_module_says_of_itself():
         assert info.rate == RATE
         assert info.better == "lower"
         assert info.validity is not None
+        assert (info.validity.loss, info.validity.noise, info.validity.generative) == ("care",) * 3
+        assert "changes words where nothing is audible" in info.validity.why
     assert module.VALUES["wer"].validity != module.VALUES["dwer"].validity
+    assert [module.uses_device(model) for model in ("pocketsphinx", "whisper", "ctc")] == [False, True, True]
+    assert module.uses_device() is module.uses_device(inspect.signature(make).parameters["model"].default)
     assert module.versions().keys() == {"jiwer", "openai-whisper", "pocketsphinx"}
     assert module.versions("nobody").keys() == {"jiwer", "openai-whisper"}
     assert {"zh", "ja", "th"} <= normalisers.UNSPACED

@@ -4,6 +4,7 @@ Where the published weights lie under the data root, their values are those of t
 """
 
 import pickle
+import sys
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -269,6 +270,12 @@ def test_without_weights_it_says_how_to_get_them(tmp_path: Path, monkeypatch: py
     with pytest.raises(Unavailable, match="run `focalbench fetch nisqa_v2`"):
         listener.describe([speech()], RATE, [{}])
     assert nisqa.versions()["weights"] == "absent"
+
+
+def test_without_librosa_it_says_how_to_get_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "librosa", None)
+    with pytest.raises(Unavailable, match=r"nisqa needs librosa: pip install 'focalbench\[mos\]'"):
+        nisqa.make().describe([], RATE, [])
 
 
 def test_devices(root: Path) -> None:

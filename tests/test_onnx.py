@@ -1,6 +1,7 @@
 """Models run on one thread, on the device that was asked for or not at all; a bad signal is refused alone."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,25 @@ def test_refuses_bad_signals_one_by_one() -> None:
         assert one.status == status
         with pytest.raises(NotMeasured, match=message):
             raise one
+
+
+@pytest.mark.parametrize("metric", ["dnsmos", "plcmos"])
+def test_describing_nothing_loads_the_models_or_says_what_they_lack(
+    metric: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = import_module(f"benchmark.metrics.{metric}")
+    listener = module.make()
+    assert listener.describe([], RATE, []) == []
+    loaded = listener.sessions
+    assert len(loaded) == len(listener.files)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert listener.describe([], RATE, []) == []
+    assert listener.sessions is loaded, "once"
+    with pytest.raises(Unavailable, match=r"needs onnxruntime: pip install 'focalbench\[mos\]'"):
+        module.make().describe([], RATE, [])
+    monkeypatch.setattr(onnx, "PACKAGE", "no_such_package")
+    with pytest.raises(Unavailable, match=r"no weights no_such_package/.*: pip install 'focalbench\[mos\]'"):
+        module.make().describe([], RATE, [])
 
 
 def test_clips_beyond_full_scale_and_leaves_the_signal_as_it_was() -> None:

@@ -5,6 +5,7 @@ gibberish, but repeatable.
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,35 @@ def test_no_gpu_no_cuda(monkeypatch: pytest.MonkeyPatch):
             recogniser.transcribe([speech_like(0.1)], ["en"])
 
 
+@pytest.mark.parametrize(("model", "held"), [("pocketsphinx", "_decoder"), ("whisper", "_model"), ("ctc", "_loaded")])
+def test_asked_nothing_a_recogniser_loads_its_model_once(model: str, held: str):
+    pytest.importorskip("pocketsphinx")
+    recogniser = asr.RECOGNISERS[model].make("tiny" if model == "whisper" else None, "en", "cpu")
+    assert held not in vars(recogniser), "before it is used, nothing is loaded"
+    assert recogniser.transcribe([], []) == []
+    loaded = vars(recogniser)[held]
+    assert recogniser.transcribe([], []) == []
+    assert vars(recogniser)[held] is loaded
+
+
+@pytest.mark.parametrize(
+    ("model", "library", "command"),
+    [
+        ("pocketsphinx", "pocketsphinx", r"'focalbench\[asr\]'"),
+        ("whisper", "whisper", "openai-whisper"),
+        ("ctc", "transformers", r"'focalbench\[hf\]'"),
+    ],
+)
+def test_without_its_library_a_recogniser_says_how_to_get_it(
+    model: str, library: str, command: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, library, None)
+    recogniser = asr.RECOGNISERS[model].make("tiny" if model == "whisper" else None, "en", "cpu")
+    for signals in ([], [speech_like(0.1)]):
+        with pytest.raises(Unavailable, match=rf"{model} needs .*{library}.*: pip install {command}"):
+            recogniser.transcribe(signals, ["en"] * len(signals))
+
+
 # --- pocketsphinx ---------------------------------------------------------------------------------------
 
 
@@ -147,10 +177,11 @@ def test_pocketsphinx_takes_the_model_of_its_package(monkeypatch: pytest.MonkeyP
     assert said(pocketsphinx.make(None, "en", "cpu"), speech_like(0.05)) == [""]
 
 
-def test_without_pocketsphinx(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(Unavailable, match=r"pip install 'focalbench\[asr\]'"):
-        pocketsphinx.make(None, "en", "cpu")
+def test_pocketsphinx_without_its_model(monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("pocketsphinx")
+    monkeypatch.setitem(pocketsphinx.MODEL, "lm", "gone.lm.bin")
+    with pytest.raises(Unavailable, match=r"lacks .*gone.lm.bin: pip install --force-reinstall 'focalbench\[asr\]'"):
+        pocketsphinx.make(None, "en", "cpu").transcribe([], [])
 
 
 # --- whisper --------------------------------------------------------------------------------------------
@@ -252,7 +283,7 @@ def test_whisper_never_downloads(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("urllib.request.urlopen", None)
     assert said(whisper.make("tiny", "en", "cpu"), speech_like(0.1))
     with pytest.raises(Unavailable, match=r"run `focalbench fetch whisper_large_v3` .* put large-v3.pt into"):
-        whisper.make("large", "en", "cpu")
+        whisper.make("large", "en", "cpu").transcribe([], [])
 
 
 # --- CTC ------------------------------------------------------------------------------------------------
@@ -301,18 +332,12 @@ def test_ctc_s_files_are_part_of_its_identity(root: Path, tmp_path: Path):
     assert ctc.versions("mine") == ctc.versions(str(root / "mine")) == ctc.versions()
     assert said(ctc.make("mine", "en", "cpu"), speech_like(0.1)) == said(ctc.make(None, "en", "cpu"), speech_like(0.1))
     with pytest.raises(Unavailable, match=r"no weights other .* into"):
-        ctc.make("other", "en", "cpu")
+        ctc.make("other", "en", "cpu").transcribe([], [])
 
 
 def test_ctc_s_source_brings_all_its_files():
     names = {file.name for file in fetch.known()[ctc.DEFAULT].files}
     assert names == set(ctc.FILES)
-
-
-def test_without_transformers(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(Unavailable, match=r"pip install 'focalbench\[hf\]'"):
-        ctc.make(None, "en", "cpu")
 
 
 # --- damaged weights ------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ pytest.importorskip("transformers")
 from benchmark.compat import allow_cpu_torchaudio
 from benchmark.metrics import speaker_wavlm as module
 from benchmark.metrics.speaker_wavlm import make
-from benchmark.speakers import cosine
+from benchmark.speakers import Voices, cosine
 from benchmark.types import Known, Listener, NotMeasured, Signal, Unavailable, UserError
 from benchmark.versions import ABSENT
 from tests.signals import speech_like
@@ -118,12 +118,16 @@ def test_golden_value(listener: Listener) -> None:
 
 
 def test_batches_change_nothing_and_lengths_may_differ(listener: Listener) -> None:
+    """As a GPU gets them; on the CPU each goes alone, and its company changes nothing, to the last bit."""
+    batched = Voices("wavlm", lambda: module._load("cpu"), together=True)
     signals = [speech_like(seconds, seed=seed) for seed, seconds in enumerate((2, 1.3, 2, 2, 1.7))]
-    together = describe(listener, *signals)
-    for signal, embedding in zip(signals, together, strict=True):
+    together, with_others = describe(batched, *signals), describe(listener, *signals)
+    for signal, embedding, beside in zip(signals, together, with_others, strict=True):
         (alone,) = describe(listener, signal)
+        np.testing.assert_array_equal(beside, alone)
         np.testing.assert_allclose(embedding, alone, rtol=0, atol=1e-5 * np.abs(alone).max())
-        assert cosine(embedding, together[0]) == pytest.approx(cosine(alone, together[0]), abs=1e-6)
+        assert cosine(embedding, alone) == pytest.approx(1, abs=1e-6)
+        assert cosine(embedding, together[0]) == pytest.approx(cosine(alone, with_others[0]), abs=1e-6)
 
 
 def test_the_folder_says_whether_the_level_matters(root: Path, model: Any, listener: Listener) -> None:

@@ -14,7 +14,7 @@ from tests.signals import speech_like
 MODULES = {"resemblyzer": speaker_resemblyzer, "ecapa": speaker_ecapa, "wavlm": speaker_wavlm}
 
 
-def by_hand(batches: list[tuple[int, ...]]) -> Voices:
+def by_hand(batches: list[tuple[int, ...]], together: bool = False) -> Voices:
     """A model whose embedding of a signal is its first four samples; it notes the shapes that it gets."""
 
     def load() -> speakers.Embed:
@@ -24,7 +24,7 @@ def by_hand(batches: list[tuple[int, ...]]) -> Voices:
 
         return embed
 
-    return Voices("hand", load)
+    return Voices("hand", load, together)
 
 
 def signal(seconds: float, *first: float) -> Signal:
@@ -103,9 +103,36 @@ def test_a_bad_signal_takes_no_other_with_it() -> None:
 def test_only_equal_lengths_share_a_batch_and_nothing_is_padded() -> None:
     batches: list[tuple[int, ...]] = []
     signals = [signal(seconds, i) for i, seconds in enumerate((1, 2, 1, 30, 1.5, 30, 30), start=1)]
-    said = describe(by_hand(batches), *signals)
+    said = describe(by_hand(batches, together=True), *signals)
     assert [one[0] for one in said] == [1, 2, 3, 4, 5, 6, 7]
     assert sorted(batches) == sorted([(2, RATE), (1, 2 * RATE), (2, 30 * RATE), (1, 30 * RATE), (1, 24_000)])
+
+
+def test_on_the_cpu_each_goes_alone() -> None:
+    batches: list[tuple[int, ...]] = []
+    said = describe(by_hand(batches), signal(1, 1), signal(2, 2), 0 * signal(1), signal(1, 3))
+    assert [one[0] for one in said if not isinstance(one, NotMeasured)] == [1, 2, 3]
+    assert batches == [(1, RATE), (1, 2 * RATE), (1, RATE)]
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "together"),
+    [("ecapa", "cpu", 0), ("wavlm", "cpu", 0), ("ecapa", "cuda", 1), ("wavlm", "cuda", 1)],
+)
+def test_batches_are_for_gpus(model: str, device: str, together: int) -> None:
+    assert MODULES[model].make(device).together == bool(together)
+
+
+def test_describing_nothing_loads_the_model() -> None:
+    loaded = []
+
+    def load() -> speakers.Embed:
+        loaded.append(1)
+        return lambda batch: list(batch)
+
+    voices = Voices("hand", load)
+    assert voices.describe([], RATE, []) == voices.describe([], RATE, []) == []
+    assert loaded == [1]
 
 
 def test_an_embedding_that_is_none_is_no_value() -> None:

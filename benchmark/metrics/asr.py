@@ -5,6 +5,11 @@ hears in the reference audio [arXiv 1911.07953], so that its own mistakes do not
 the output's word error rate exceeds that of the reference audio, both against the transcript. Each keeps its parts,
 edits and words (or characters; the spaces between words are some), and is pooled as sum over sum. More words
 than were said can be heard: a value may exceed 1.
+
+How far a rate can be trusted is up to the recogniser. The default is weak: on 12 utterances of LibriSpeech
+pocketsphinx gets 28 % of 330 words wrong. White noise at -80 dBFS, which nobody hears, changes 3.1 % of the words that
+it hears there, of one short utterance 3 of 8; a gain of 0.3 changes 1.2 %; most utterances change by none. So
+compare rates pooled over many files, with that of the reference audio beside them, and believe no single one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,11 +29,12 @@ RECOGNISERS = {"pocketsphinx": pocketsphinx, "whisper": whisper, "ctc": ctc}
 SHORTEST = RATE // 40  # samples: one frame of 25 ms, as all recognisers have
 
 WHY = (
-    "it counts the words that do not arrive, or arrive wrong, however they sound; a weak recogniser exaggerates "
-    "damage, a strong one guesses words that were lost, and may make some up"
+    "it counts the words that do not arrive, or arrive wrong, however they sound; a weak recogniser, such as "
+    "pocketsphinx, changes words where nothing is audible, a strong one guesses lost words and may make some up: "
+    "compare rates pooled over many files, with that of the reference audio beside them"
 )
-LABELLED = Validity(loss="yes", noise="yes", generative="yes", why=WHY)
-RELATIVE = Validity(loss="yes", noise="care", generative="yes", why=f"{WHY}; in noise it mishears the reference too")
+LABELLED = Validity(loss="care", noise="care", generative="care", why=WHY)
+RELATIVE = Validity(loss="care", noise="care", generative="care", why=f"{WHY}; it mishears the reference too")
 
 
 def _info(source: str, validity: Validity) -> ValueInfo:
@@ -53,6 +59,11 @@ def versions(model: str = "pocketsphinx", weights: str | None = None) -> dict[st
     """The recogniser's libraries and weights, and what counts the edits; openai-whisper holds the normalisers."""
     known = RECOGNISERS[model].versions(weights) if model in RECOGNISERS else {}
     return {**installed("jiwer", "openai-whisper"), **known}
+
+
+def uses_device(model: str = "pocketsphinx") -> bool:
+    """Whether a recogniser can run on a GPU."""
+    return model != "pocketsphinx"
 
 
 class Edits(NamedTuple):
@@ -101,16 +112,19 @@ class Asr:
     def describe(
         self, signals: Sequence[Signal], rate: int, labels: Sequence[Mapping[str, str]]
     ) -> list[str | NotMeasured]:
-        """The transcripts; of digital silence "", whatever a recogniser might imagine in it."""
+        """The transcripts; of digital silence "", whatever a recogniser might imagine in it. Of none, loads the model.
+
+        Raises:
+            Unavailable: when weights, a library or the device are not here.
+        """
         if rate != RATE:
             raise ValueError(f"asr: {rate} Hz; recognisers listen at {RATE} Hz.")
         said = [_unheard(signal) for signal in signals]
         asked = [i for i, text in enumerate(said) if text == "" and signals[i].any()]
-        if asked:
-            languages = [self._language(labels[i]) for i in asked]
-            texts = self.recogniser.transcribe([signals[i] for i in asked], languages)
-            for i, text in zip(asked, texts, strict=True):
-                said[i] = text
+        languages = [self._language(labels[i]) for i in asked]
+        texts = self.recogniser.transcribe([signals[i] for i in asked], languages)
+        for i, text in zip(asked, texts, strict=True):
+            said[i] = text
         return said
 
     def compare(self, degraded: str, known: Known) -> dict[str, Result]:
@@ -196,12 +210,14 @@ def make(
 
     Raises:
         UserError: for a value that is none of these.
-        Unavailable: when weights or a library are not here.
     """
     if model not in RECOGNISERS:
         raise UserError(f"asr: there is no recogniser {model!r}. {nearest(str(model), RECOGNISERS)}")
     if normaliser not in normalisers.NAMES:
         raise UserError(f"asr: there is no normaliser {normaliser!r}; it is one of {', '.join(normalisers.NAMES)}.")
     if not (isinstance(language, str) and language.strip()):  # YAML reads `no`, which is Norwegian, as false
-        raise UserError(f"asr: language={language!r} is no language; write its code in quotes, such as 'en'.")
+        raise UserError(
+            f"asr: language={language!r} is no language; write its code in quotes, such as language='no', and on a "
+            "shell's line all of it in others: \"asr:language='no'\"."
+        )
     return Asr(RECOGNISERS[model].make(weights, primary(language), device), language, normaliser)

@@ -5,12 +5,23 @@ weights are CC BY-NC-SA 4.0: not for commercial use, and whoever passes them on 
 """
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from benchmark import weights
 from benchmark.align import check_signal
 from benchmark.nets.listening import check_device, need_device, one_by_one, weights_version
-from benchmark.types import Description, Known, Listener, NotMeasured, Result, Signal, Validity, ValueInfo
+from benchmark.types import (
+    Description,
+    Known,
+    Listener,
+    NotMeasured,
+    Result,
+    Signal,
+    Unavailable,
+    Validity,
+    ValueInfo,
+)
 from benchmark.versions import installed
 
 if TYPE_CHECKING:
@@ -65,6 +76,8 @@ class NisqaListener:
             need_device("nisqa", self.device)
             from benchmark.nets.nisqa import load
 
+            if find_spec("librosa") is None:
+                raise Unavailable("nisqa needs librosa: pip install 'focalbench[mos]'")
             self._network = load(path).to(self.device)
         return self._network
 
@@ -74,7 +87,7 @@ class NisqaListener:
         """The five scores of each signal at 48 kHz, floats by name.
 
         Raises:
-            Unavailable: when the weights or the device are not here.
+            Unavailable: when the weights, librosa or the device are not here.
             UserError: when the file of weights is not that of this network.
         """
         if rate != RATE:

@@ -1,7 +1,7 @@
 """Speech recognisers behind one interface: signals at 16 kHz in, text out.
 
 One per module, each with ``make(weights, language, device)`` and ``versions(weights)``; a wrong parameter is a
-`UserError` there, and missing weights are `Unavailable`. Models are loaded when first asked, once.
+`UserError` there. Weights and libraries are looked for, and loaded, when a recogniser is first asked; once.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,15 @@ class Recogniser(Protocol):
     """What it says of a signal depends on nothing it heard before or beside it."""
 
     def transcribe(self, signals: Sequence[Signal], languages: Sequence[str]) -> list[str | NotMeasured]:
-        """The text of each signal, or why there is none.
+        """The text of each signal, or why there is none; of no signals, it loads the model.
 
         Args:
             signals: each of shape (n,), at `RATE`, at least 25 ms long, of any length.
             languages: of each, as `primary` writes it.
+
+        Raises:
+            Unavailable: when weights, a library or the device are not here.
+            UserError: when the weights are no model of this kind.
         """
         ...
 

@@ -5,7 +5,6 @@ heard. Signals are never padded to a common length, as in models with group norm
 goes alone, whole, so that memory grows with its length.
 """
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -35,51 +34,53 @@ def versions(weights: str | None = None) -> dict[str, str]:
 def make(weights: str | None, language: str, device: str) -> Recogniser:
     """The model in a folder under the data root, or anywhere; it knows one `language`, which its files do not name."""
     check_device(device)
-    if importlib.util.find_spec("transformers") is None:
-        raise Unavailable("the recogniser ctc needs transformers: pip install 'focalbench[hf]'")
-    return Ctc(checkpoints.folder(weights or DEFAULT, FILES), language, device)
+    return Ctc(weights or DEFAULT, language, device)
 
 
 class Ctc:
     """A checkpoint of transformers' format, on a device."""
 
-    def __init__(self, folder: Path, language: str, device: str) -> None:
-        self.folder = folder
+    def __init__(self, weights: str, language: str, device: str) -> None:
+        self.weights = weights
         self.language = language
         self.device = device
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
+        folder = checkpoints.folder(self.weights, FILES)
         import torch
 
         from benchmark.compat import allow_cpu_torchaudio
 
         check_present(self.device)
         allow_cpu_torchaudio()
-        from transformers import AutoModelForCTC, Wav2Vec2Processor
-
+        try:
+            from transformers import AutoModelForCTC, Wav2Vec2Processor
+        except ImportError as error:
+            text = f"the recogniser ctc needs transformers ({error}): pip install 'focalbench[hf]'"
+            raise Unavailable(text) from error
         settings = {"use_safetensors": True, "dtype": torch.float32, "output_loading_info": True}
         try:
             with _no_progress():
-                processor = Wav2Vec2Processor.from_pretrained(self.folder, local_files_only=True)
-                model, found = AutoModelForCTC.from_pretrained(self.folder, local_files_only=True, **settings)
+                processor = Wav2Vec2Processor.from_pretrained(folder, local_files_only=True)
+                model, found = AutoModelForCTC.from_pretrained(folder, local_files_only=True, **settings)
         except Exception as error:  # whatever a damaged file may raise
-            raise UserError(f"{self.folder} holds no CTC model for transformers ({type(error).__name__}).") from error
+            raise UserError(f"{folder} holds no CTC model for transformers ({type(error).__name__}).") from error
         if lacking := sorted(name for name in found["missing_keys"] if not name.endswith(UNUSED)):
-            raise UserError(f"{self.folder} holds no CTC model: it lacks {', '.join(lacking[:3])}.")
+            raise UserError(f"{folder} holds no CTC model: it lacks {', '.join(lacking[:3])}.")
         return processor, model.eval().to(self.device)
 
     def transcribe(self, signals: Sequence[Signal], languages: Sequence[str]) -> list[str | NotMeasured]:
-        name, known = f"the model {self.folder.name}", f"{self.language!r} only"
+        processor, model = self._loaded  # nothing is said of any signal where it is missing
+        name, known = f"the model {Path(self.weights).name}", f"{self.language!r} only"
         return [
-            self._text(signal) if language == self.language else foreign(name, language, known)
+            self._text(processor, model, signal) if language == self.language else foreign(name, language, known)
             for signal, language in zip(signals, languages, strict=True)
         ]
 
-    def _text(self, signal: Signal) -> str:
+    def _text(self, processor: Any, model: Any, signal: Signal) -> str:
         import torch
 
-        processor, model = self._loaded
         inputs = processor(signal, sampling_rate=RATE, return_tensors="pt").input_values
         with torch.inference_mode():
             tokens = model(inputs.to(self.device)).logits.argmax(dim=-1)

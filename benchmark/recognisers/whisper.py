@@ -42,7 +42,7 @@ def make(weights: str | None, language: str, device: str) -> Recogniser:
     check_device(device)
     if (size := weights or DEFAULT) not in SIZES:
         raise UserError(f"Whisper has no size {size!r}; weights= is one of {', '.join(SIZES)}.")
-    return Whisper(_path(size), device)
+    return Whisper(size, device)
 
 
 def source(size: str) -> str:
@@ -58,24 +58,28 @@ def _path(size: str) -> Path:
 class Whisper:
     """A checkpoint of the package's own format, on a device."""
 
-    def __init__(self, path: Path, device: str) -> None:
-        self.path = path
+    def __init__(self, size: str, device: str) -> None:
+        self.size = size
         self.device = device
 
     @cached_property
     def _model(self) -> Any:
-        import whisper
-
+        path = _path(self.size)
         check_present(self.device)
         try:
-            return whisper.load_model(str(self.path), device=self.device)  # a path: by a size it would download
+            import whisper
+        except ImportError as error:
+            text = f"the recogniser whisper needs its library ({error}): pip install openai-whisper"
+            raise Unavailable(text) from error
+        try:
+            return whisper.load_model(str(path), device=self.device)  # a path: by a size it would download
         except Exception as error:  # whatever a damaged file may raise
-            raise UserError(f"{self.path} holds no Whisper model ({type(error).__name__}).") from error
+            raise UserError(f"{path} holds no Whisper model ({type(error).__name__}).") from error
 
     def transcribe(self, signals: Sequence[Signal], languages: Sequence[str]) -> list[str | NotMeasured]:
-        known = self._languages()
+        known = self._languages()  # nothing is said of any signal where the model is missing
         says = "English only" if len(known) == 1 else f"{len(known)} languages"
-        texts: list[str | NotMeasured] = [foreign(f"Whisper {self.path.stem}", one, says) for one in languages]
+        texts: list[str | NotMeasured] = [foreign(f"Whisper {self.size}", one, says) for one in languages]
         for language in sorted(known.intersection(languages)):
             places = [i for i, one in enumerate(languages) if one == language]
             for i, text in zip(places, self._texts([signals[i] for i in places], language), strict=True):
@@ -83,9 +87,10 @@ class Whisper:
         return texts
 
     def _languages(self) -> set[str]:
+        model = self._model
         from whisper.tokenizer import LANGUAGES
 
-        return set(list(LANGUAGES)[: self._model.num_languages]) if self._model.is_multilingual else {"en"}
+        return set(list(LANGUAGES)[: model.num_languages]) if model.is_multilingual else {"en"}
 
     def _texts(self, signals: Sequence[Signal], language: str) -> list[str]:
         import torch
