@@ -33,6 +33,16 @@ def allow_cpu_torchaudio() -> None:
     sys.modules[EXTENSION] = extension
 
 
+def forget_placeholders() -> None:
+    """Remove from `sys.modules` what speechbrain leaves there for modules it has not loaded.
+
+    They fail whoever looks through all modules, such as `inspect`. Call this after every import of speechbrain.
+    """
+    for name, module in list(sys.modules.items()):
+        if type(module).__module__ == "speechbrain.utils.importutils":
+            del sys.modules[name]
+
+
 def _needs_missing_cuda() -> bool:
     torch, torchaudio = _folder("torch"), _folder("torchaudio")
     if torch is None or torchaudio is None or any((torch / "lib").glob("libc10_cuda*")):

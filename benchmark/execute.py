@@ -70,8 +70,8 @@ def _in_threads(
         benches.append(_local.bench)
 
     with ThreadPoolExecutor(workers, initializer=start) as pool:
-        futures = [pool.submit(lambda item: function(item, _local.bench), item) for item in items]
-        try:
+        try:  # from the first submission on: an interrupt must not wait for what hangs
+            futures = [pool.submit(lambda item: function(item, _local.bench), item) for item in items]
             for future in as_completed(futures):
                 yield future.result()
         except BaseException:

@@ -77,3 +77,17 @@ def test_what_needs_the_extension_says_so():
 
     with pytest.raises(RuntimeError, match="forced_align needs torchaudio's compiled extension"):
         compat._unavailable(forced_align)()
+
+
+@pytest.mark.slow
+def test_speechbrain_leaves_no_placeholders() -> None:
+    """What looks through all modules, as hypothesis does, must not meet one that fails."""
+    done = python(
+        "from benchmark.compat import allow_cpu_torchaudio, forget_placeholders\n"
+        "allow_cpu_torchaudio()\n"
+        "import speechbrain, sys\n"
+        "forget_placeholders()\n"
+        "for module in list(sys.modules.values()):\n"
+        "    getattr(module, 'anything', None)\n"
+    )
+    assert done.returncode == 0, done.stderr

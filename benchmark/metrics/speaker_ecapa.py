@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark import weights
-from benchmark.compat import allow_cpu_torchaudio
+from benchmark.compat import allow_cpu_torchaudio, forget_placeholders
 from benchmark.nets.listening import check_device, need_device, weights_version
 from benchmark.speakers import NEEDS, Batch, Embed, Voices, values
 from benchmark.types import Description, Listener, Unavailable
@@ -53,6 +53,7 @@ def _load(device: str) -> Embed:
     model = _network(path).to(device)
     bands = Fbank(n_mels=BANDS).to(device).eval()
     centred = InputNormalization(norm_type="sentence", std_norm=False).to(device).eval()
+    forget_placeholders()
 
     def embed(batch: Batch) -> list[Description]:
         whole = torch.ones(len(batch), device=device)
