@@ -38,7 +38,7 @@ def forget_placeholders() -> None:
 
     They fail whoever looks through all modules, such as `inspect`. Call this after every import of speechbrain.
     """
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():  # a copy in one step: other threads may be importing
         if type(module).__module__ == "speechbrain.utils.importutils":
             del sys.modules[name]
 

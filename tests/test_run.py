@@ -519,7 +519,8 @@ def test_a_run_leaves_no_children(tmp_path: Path) -> None:
 
 
 INTERRUPTED = (
-    "import sys; from pathlib import Path; from tests.quick import make_run, suite;"
+    "import signal, sys; from pathlib import Path; from tests.quick import make_run, suite;"
+    "signal.signal(signal.SIGINT, signal.default_int_handler);"  # which a shell's background job would ignore
     "codecs = 'mulaw', f'tests.misbehaving:HangInFork:path={sys.argv[1]}/pid';"
     "make_run(suite(*codecs), Path(sys.argv[1]), clips=3, workers=2)"
 )
