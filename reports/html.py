@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.stats import FEW
 from benchmark.types import UserError
@@ -13,6 +13,9 @@ from reports.drawing import looks
 from reports.scores import glance, scores
 from reports.summary import Run, load
 from reports.words import milliseconds, sentences
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,20 @@ def render(run: Path) -> str:
     Raises:
         UserError: when the folder is no finished run.
     """
+    return environment().get_template("report.html").render(_context(load(run)))
+
+
+def environment() -> "Environment":
+    """How every part of the page is rendered: what is unknown is an error, and all text is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html").render(_context(load(run)))
 
 
 def _context(run: Run) -> dict[str, Any]:

@@ -6,15 +6,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-import reports
 from benchmark import table
 from benchmark.cost import VALUES as COST
 from benchmark.timing import scorer
 from reports import costs
 from reports.costs import COLUMNS, section
 from reports.drawing import looks
+from reports.html import environment
 from reports.summary import Run, load
 from tests.runs import conditions, make_run
 
@@ -152,14 +151,7 @@ def test_large_numbers(value: float, text: str) -> None:
 
 
 def page(run: Run) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(reports.__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("costs.html").render(costs=section(run), looks=looks(run))
+    return environment().get_template("costs.html").render(costs=section(run), looks=looks(run))
 
 
 def test_the_fragment(run: Run, tmp_path: Path) -> None:

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-import reports
 from benchmark import table
 from benchmark.dropout import LEAST, Margin, tolerance
 from benchmark.stats import Estimate
 from reports.drawing import looks
 from reports.dropout import Dropout, Part, _between, rate, section
+from reports.html import environment
 from reports.summary import Run, load
 from tests.runs import conditions, make_run
 
@@ -61,14 +60,7 @@ def first(run: Run, **options: Any) -> Part:
 
 def rendered(run: Run, dropout: Dropout | None) -> str:
     """The fragment as the page has it."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(reports.__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("dropout.html").render(dropout=dropout, looks=looks(run))
+    return environment().get_template("dropout.html").render(dropout=dropout, looks=looks(run))
 
 
 def text_of(page: str) -> str:

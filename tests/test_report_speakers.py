@@ -8,13 +8,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-import reports
 from benchmark import table
 from benchmark.detection import detection
 from benchmark.seeds import generator
 from reports.drawing import looks
+from reports.html import environment
 from reports.speakers import MANY, Row, Voices, section
 from reports.summary import Run, load
 from tests.runs import conditions, make_noise_run, make_run
@@ -69,14 +68,7 @@ def row_of(voices: Voices, codec: str, condition: str, which: int = 0) -> Row:
 
 def rendered(run: Run, speakers: Voices | None) -> str:
     """The fragment as the page has it."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(reports.__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("speakers.html").render(speakers=speakers, looks=looks(run))
+    return environment().get_template("speakers.html").render(speakers=speakers, looks=looks(run))
 
 
 def text_of(page: str) -> str:

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-import reports
 from benchmark import table
 from benchmark.bits import Indices, pack
 from benchmark.codec import frame_of
@@ -18,6 +16,7 @@ from benchmark.table import Row
 from benchmark.token_statistics import SCORER, statistics, stream
 from benchmark.types import CodecInfo, Measured
 from reports.drawing import looks
+from reports.html import environment
 from reports.summary import Run, load
 from reports.tokens import HEADS, Tokens, section
 from tests.runs import FEW, make_tandem_run
@@ -77,14 +76,7 @@ def found(run: Run) -> Tokens:
 
 
 def rendered(run: Run, tokens: Tokens | None) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(reports.__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("tokens.html").render(tokens=tokens, looks=looks(run))
+    return environment().get_template("tokens.html").render(tokens=tokens, looks=looks(run))
 
 
 def text_of(page: str) -> str:
