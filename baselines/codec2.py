@@ -13,7 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from baselines.pcm import FramedDecoder, FramedEncoder, check_size, from_int16, require, to_int16
+from baselines._framed import (
+    CONCEALMENTS,
+    FramedDecoder,
+    FramedEncoder,
+    check_size,
+    concealing,
+    from_int16,
+    require,
+    to_int16,
+)
 from benchmark.types import CodecInfo, Decoder, Encoder, Signal, Slot, Unavailable
 
 RATE = 8_000  # Hz
@@ -47,15 +56,16 @@ class Codec2:
             delay=round(DELAY[int(self.mode)] * RATE / 1000),
             frame_bits=codec.bits_per_frame(),
             identity={"pycodec2": version("pycodec2")},
+            concealments=CONCEALMENTS,
         )
 
     def encoder(self) -> Encoder:
         """A sending session."""
         return Codec2Encoder(self.info, self.native(self.mode))
 
-    def decoder(self) -> Decoder:
+    def decoder(self, concealment: str = "") -> Decoder:
         """A receiving session."""
-        return Codec2Decoder(self.info, self.native(self.mode))
+        return concealing(Codec2Decoder(self.info, self.native(self.mode)), concealment)
 
 
 class Codec2Encoder(FramedEncoder):

@@ -5,9 +5,9 @@ frames, with 8, 12, ... several groups share one. Weights: `focalbench fetch foc
 checkpoints Apache-2.0, after WavLM.
 """
 
+from baselines._framed import require
 from baselines.focalcodec.adapter import Streaming
 from baselines.focalcodec.config import STREAMING
-from baselines.pcm import require
 
 
 class FocalCodecStream(Streaming):

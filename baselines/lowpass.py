@@ -6,7 +6,8 @@ A lost frame is silence, as in `baselines.pcm`.
 
 import numpy as np
 
-from baselines.pcm import RATES, PcmDecoder, PcmEncoder, require
+from baselines._framed import require
+from baselines.pcm import RATES, PcmDecoder, PcmEncoder
 from benchmark.types import CodecInfo, Decoder, Encoder, Floats, Signal
 
 PASS, STOP = 3_500, 4_000  # Hz

@@ -9,7 +9,8 @@ It holds for 10 ms, fades to silence at 60 ms, and cross-fades back over 4 ms wh
 import numpy as np
 import numpy.typing as npt
 
-from baselines.pcm import RATES, FramedDecoder, FramedEncoder, check_size, from_int16, require, to_int16
+from baselines._framed import FramedDecoder, FramedEncoder, check_size, from_int16, require, to_int16
+from baselines.pcm import RATES
 from benchmark.types import CodecInfo, Decoder, Encoder, Floats, Signal, Slot
 
 BIAS, CLIP = 33, 0x1FFF  # of the 14-bit magnitude, G.711 table 2a

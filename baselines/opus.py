@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from baselines.pcm import FramedDecoder, FramedEncoder, require
+from baselines._framed import FramedDecoder, FramedEncoder, require
 from benchmark.types import CodecInfo, Decoder, Encoder, NotMeasured, Signal, Slot
 
 APPLICATIONS = {"voip": 2048, "audio": 2049, "lowdelay": 2051}

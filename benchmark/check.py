@@ -26,11 +26,16 @@ class Broken(Exception):
     """The codec broke the promise; the text says how."""
 
 
+class Exempt(Exception):
+    """The promise cannot be tried on this codec; the text says why."""
+
+
 class Verdict(NamedTuple):
-    """One promise, and how it was broken ("" when it was kept)."""
+    """One promise, and how it was broken ("" when it was kept); `remark`: why it could not be tried."""
 
     promise: str
     problem: str
+    remark: str = ""
 
 
 @dataclass
@@ -103,12 +108,14 @@ def _verdicts(spec: Spec, bench: Bench) -> Iterator[Verdict]:
     yield Verdict(promise, "")
     try:
         for check in CHECKS:
-            problem = ""
+            problem = remark = ""
             try:
                 check(candidate)
+            except Exempt as error:
+                remark = str(error)
             except (Broken, NotMeasured) as error:
                 problem = error.reason if isinstance(error, NotMeasured) else str(error)
-            yield Verdict((check.__doc__ or "").rstrip("."), problem)
+            yield Verdict((check.__doc__ or "").rstrip("."), problem, remark)
     finally:
         candidate.close()
 
@@ -221,6 +228,12 @@ def bits(candidate: Candidate) -> None:
 def declared_delay(candidate: Candidate) -> None:
     """Its declared delay is what is measured, within 1 ms (2 ms where only envelopes correlate)."""
     found = candidate.measured
+    if not candidate.info.carries_speech:
+        if found["measured_ms"] is not None:
+            raise Broken(f"it says that nothing of the input is in its output, where {found['method']}s correlate")
+        raise Exempt("nothing of the input is in its output, as it says")
+    if not candidate.info.trained and not found["agrees"]:
+        raise Exempt("its weights are random")
     if found["measured_ms"] is None:
         raise Broken("no delay can be measured: neither waveforms nor envelopes of input and output correlate")
     if not found["agrees"]:

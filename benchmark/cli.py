@@ -315,8 +315,9 @@ def _check(options: argparse.Namespace) -> int:
 
     verdicts = check_codec(options.spec)
     for verdict in verdicts:
-        mark = "broken" if verdict.problem else "kept  "
-        sys.stdout.write(f"{mark}  {verdict.promise}" + (f": {verdict.problem}" if verdict.problem else "") + "\n")
+        mark = "broken" if verdict.problem else "exempt" if verdict.remark else "kept  "
+        told = verdict.problem or verdict.remark
+        sys.stdout.write(f"{mark}  {verdict.promise}" + (f": {told}" if told else "") + "\n")
     broken = sum(bool(v.problem) for v in verdicts)
     result = f"{options.spec}: {broken} promises broken" if broken else f"{options.spec} keeps its promises"
     sys.stdout.write(f"{result}\n")

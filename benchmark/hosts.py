@@ -97,8 +97,14 @@ def _wrong_facts(info: CodecInfo) -> Iterator[str]:
         value = getattr(info, name)
         if type(value) is not int and not (name in ("frame_bits", "token_bits") and value is None):
             yield f"{name}={value!r}, which is not an int"
-    if type(info.streaming) is not bool:
-        yield f"streaming={info.streaming!r}, which is not a bool"
+    for name in ("streaming", "carries_speech"):
+        if type(getattr(info, name)) is not bool:
+            yield f"{name}={getattr(info, name)!r}, which is not a bool"
+    layers = info.layers if isinstance(info.layers, tuple) else (None,)
+    if not all(type(bits) is int and bits > 0 for bits in layers) or list(layers) != sorted(set(layers)):
+        yield f"layers={info.layers!r}, which are not whole numbers of bits, the least first"
+    elif layers and (info.frame_bits is None or layers[-1] >= info.frame_bits):
+        yield f"layers={info.layers!r}, which are not less than its frame_bits={info.frame_bits}"
     texts = [*info.identity, *info.identity.values()] if isinstance(info.identity, Mapping) else [None]
     if not all(isinstance(text, str) for text in texts):
         yield f"identity={info.identity!r}, which is not text by text"

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from benchmark.types import Scalar, Spec, UserError, ValueInfo
+from benchmark.types import Card, Scalar, Spec, UserError, ValueInfo
 
 PACKAGES = {
     "codec": "baselines",
@@ -175,6 +175,17 @@ def make(kind: str, spec: Spec) -> Any:
     """
     check_parameters(kind, spec)
     return factory(kind, spec.name)(**spec.params)
+
+
+def card(name: str) -> Card | None:
+    """What the module of a codec tells of it, if it does.
+
+    Raises:
+        UserError: when its module cannot be imported.
+    """
+    factory("codec", name)  # which says what is wrong with the module
+    found = getattr(importlib.import_module(locate("codec", name)[0]), "CARD", None)
+    return found if isinstance(found, Card) else None
 
 
 @cache

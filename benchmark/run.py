@@ -166,10 +166,12 @@ def _add_seconds(record: dict[str, Any], results: "pd.DataFrame") -> None:
 
 def _codec_warnings(subjects: Iterable[Subject]) -> Iterator[str]:
     for subject in subjects:
-        if subject.info is not None and subject.info.identity.get("weights", "").startswith("random"):
+        if subject.info is not None and not subject.info.trained:
             yield f"{subject.label} has random weights: its scores show that it runs, and nothing about its quality"
         if subject.status != "ok":
             yield f"{subject.label} did not run ({subject.status}): {subject.reason}"
+        elif subject.info is not None and not subject.info.carries_speech:
+            continue
         elif subject.measured["measured_ms"] is None:
             yield f"{subject.label}: its delay cannot be measured; the declared one is removed, scores may suffer"
         elif not subject.measured["agrees"]:

@@ -30,10 +30,13 @@ class TokenLayout:
         codebooks: indices per token.
         group: tokens the model takes together.
         per_frame: tokens per payload: a divisor or a multiple of the group.
+        residual: whether the codebooks refine one another, so that the first few of a token are a coarser one;
+            then `TokenCodec.codes` takes fewer than all of them.
 
     Raises:
         UserError: when `per_frame` is neither.
-        ValueError: when a token does not last as long at the input as at the output.
+        ValueError: when a token does not last as long at the input as at the output, or where residual tokens share
+            a payload, whose beginning would then not be a coarser picture of all of it.
     """
 
     rate_in: int
@@ -44,6 +47,7 @@ class TokenLayout:
     codebooks: int = 1
     group: int = 1
     per_frame: int = 1
+    residual: bool = False
 
     def __post_init__(self) -> None:
         given, group = self.per_frame, self.group
@@ -54,6 +58,8 @@ class TokenLayout:
         if self.hop_in * self.rate_out != self.hop_out * self.rate_in:
             times = f"{self.hop_in} at {self.rate_in} Hz in, {self.hop_out} at {self.rate_out} Hz out"
             raise ValueError(f"a token has to last equally long on both sides: {times}")
+        if self.residual and given > 1:
+            raise ValueError(f"{given} residual tokens in a payload: its beginning would be the first of them alone")
 
     @property
     def frames(self) -> int:
@@ -87,6 +93,7 @@ def token_info(layout: TokenLayout, identity: Mapping[str, str], delay: int = 0,
         token_bits=layout.bits,
         concealments={name: strategy.waits for name, strategy in conceal.STRATEGIES.items()},
         codebooks=layout.codebooks,
+        layers=tuple(layout.bits * count for count in range(1, layout.codebooks)) if layout.residual else (),
     )
 
 
@@ -122,7 +129,10 @@ class TokenCodec(ABC):
 
     @abstractmethod
     def codes(self, tokens: Indices) -> Codes:
-        """The vector of each token: [n, codebooks] to [n, dim]; of each alone, whatever its neighbours."""
+        """The vector of each token: [n, codebooks] to [n, dim]; of each alone, whatever its neighbours.
+
+        Where the layout is residual, [n, k] for any k up to `codebooks`: the coarser picture of the first k.
+        """
 
     @abstractmethod
     def silence(self) -> Indices:

@@ -171,6 +171,10 @@ class CodecInfo:
             wait; the first is the default. Empty: the codec conceals in its own way. The playout buffer does the
             waiting (slots are due later, so that `Slot.ahead` shows more), never the decoder: its output has the
             same length and delay under every strategy.
+        layers: bits of the beginnings of a payload that decode without the rest, as a coarser picture; the least
+            first. Empty: a payload is whole or nothing.
+        carries_speech: False for a floor, in whose output nothing of the input can be found, so that its delay
+            cannot be measured.
     """
 
     rate_in: int
@@ -185,6 +189,36 @@ class CodecInfo:
     token_bits: int | None = None
     concealments: Mapping[str, int] = field(default_factory=dict)
     codebooks: int = 1
+    layers: tuple[int, ...] = ()
+    carries_speech: bool = True
+
+    @property
+    def trained(self) -> bool:
+        """False for a network with random weights."""
+        return not self.identity.get("weights", "").startswith("random")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a reader should know of a codec, and no run can measure: the constant ``CARD`` of its module.
+
+    Attributes:
+        family: its kind, in a few words: ``CELP``, ``neural, residual codebooks``.
+        rates: the bitrates that can be chosen, with their unit.
+        source: the standard or paper, and where the code is from.
+        code: licence of the code that runs here.
+        weights: licence of its trained weights; empty: it has none.
+        training: what these were trained on; empty: nothing, or not told.
+        caveat: what restricts its use, or is disputed, in a sentence.
+    """
+
+    family: str
+    rates: str
+    source: str
+    code: str
+    weights: str = ""
+    training: str = ""
+    caveat: str = ""
 
 
 class Encoder(Protocol):

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from baselines.pcm import FramedDecoder, FramedEncoder, Pcm
+from baselines._framed import FramedDecoder, FramedEncoder
+from baselines.pcm import Pcm
 from benchmark.codec import OfflineCodec
 from benchmark.types import CodecInfo, Decoder, Encoder, Signal, Slot
 

@@ -5,8 +5,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from baselines._framed import require
 from baselines.focalcodec.config import PRECISIONS, SAMPLE_RATE, Config, as_json
-from baselines.pcm import require
 from benchmark import manifest, weights
 from benchmark.bits import Indices
 from benchmark.conceal import Codes
