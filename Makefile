@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "== 3 of 4: torch, the largest part (200 MB without CUDA; 20 s on a fast line)"
 	$(BIN)/python -m pip install -c constraints.txt torch==2.13.0
 	@echo "== 4 of 4: focalbench and everything else (600 MB, triton being half of it; 1 to 2 minutes)"
-	$(BIN)/python -m pip install -c constraints.txt -e ".[asr,cluster,codecs,dev,hf,mos,prosody]"
+	$(BIN)/python -m pip install -c constraints.txt -e ".[asr,cluster,codecs,dev,hf,lyra,mos,prosody,snac]"
 	@touch $(STAMP)
 	@echo "== ready: $(BIN)/focalbench"
 
