@@ -51,7 +51,7 @@ def frame_of(info: CodecInfo, index: int, payload: bytes) -> Frame:
     samples = (index * info.frame, (index + 1) * info.frame, last)
     start, end, ready = (n * SECOND // info.rate_in for n in samples)
     bits = 8 * len(payload) if info.frame_bits is None or not payload else info.frame_bits
-    return Frame(index, payload, bits, start, end - start, ready)
+    return Frame(index, payload, bits, start, end - start, ready, info.layers if payload else ())
 
 
 def decode(codec: Codec, slots: Sequence[Slot], chunk: int | None = None, concealment: str = "") -> Signal:

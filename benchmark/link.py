@@ -25,6 +25,9 @@ LINK_VALUES = {
     "residual_loss": ValueInfo(
         "share", "lower", "frames missing at the decoder, for all copies and parity, of those sent"
     ),
+    "coarse_share": ValueInfo(
+        "share", "lower", "frames of which the coarse part alone was there in time, of those sent in layers"
+    ),
     "burst_ms": ValueInfo("ms", "lower", "mean length of a run of missing frames, lost or late"),
     "longest_burst_ms": ValueInfo("ms", "lower", "longest run of missing frames, lost or late"),
     "rfc3611_burst_density": ValueInfo("share", "lower", f"{RFC3611} within bursts, of the packets there"),
@@ -101,9 +104,18 @@ def _losses(sent: Transmission, trial: Trial) -> list[Measured]:
         Measured.ratio("loss_rate", int(lost.sum()), len(packets)),
         Measured.ratio("late_rate", late, len(packets)),
         Measured.ratio("residual_loss", int(missing.sum()), sum(bool(f.payload) for f in frames)),
+        *_coarse(sent),
         *_bursts(missing, frames[0].duration / 1e6),
     ]
     return found if trial.scene.channel.text == "clean" else [*found, *_rfc3611(sent)]
+
+
+def _coarse(sent: Transmission) -> Iterator[Measured]:
+    """Of frames that travel in layers, which were played from a part of their bits."""
+    if any(frame.part != "whole" for packet in sent.stream.packets for frame in packet.frames):
+        played = [(f, slot.payload) for f, slot in zip(sent.frames, sent.playout.slots, strict=True) if f.payload]
+        coarse = sum(payload is not None and len(payload) < len(frame.payload) for frame, payload in played)
+        yield Measured.ratio("coarse_share", coarse, len(played))
 
 
 def _bursts(missing: Booleans, frame_ms: float) -> Iterator[Measured]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmark.bits import unite
 from benchmark.types import LOST, SECOND, Booleans, Frame, Nanoseconds, Packet, Slot
 
 AHEAD = 8  # following frames a slot may show; 160 ms at 20 ms, more than any in-band redundancy here reaches
@@ -54,7 +55,8 @@ def play(
     """Play each frame at the instant when it is due; what has not arrived by then is None.
 
     Played is what the first copy to arrive holds (of two at once: that in the earlier packet, and there the frame
-    itself), which after bit errors is not what was sent; a packet that its parity brings back is as it was sent.
+    itself), which after bit errors is not what was sent; a packet that its parity brings back is as it was sent. Of a
+    frame in two parts its coarse one is played where the rest is not there in time.
 
     Args:
         frames: every frame of the stream as it was sent, in order; an empty payload is played as ``b""``, never a loss.
@@ -66,18 +68,24 @@ def play(
     arrivals = [p.sent + d if d != never else never for p, d in zip(packets, delays.tolist(), strict=True)]
     here = [never] * len(frames)
     came: list[bytes | None] = [None] * len(frames)
+    rests: list[tuple[Frame, int]] = []
     for packet, arrival in zip(packets, arrivals, strict=True):
         for frame in packet.frames + packet.redundant:
-            if arrival < here[frame.index]:
+            if frame.part == "rest":
+                rests.append((frame, arrival))
+            elif arrival < here[frame.index]:
                 here[frame.index], came[frame.index] = arrival, frame.payload
     for back, arrival in _brought_back(packets, arrivals):
         for frame in back.frames + back.redundant:
             if arrival < here[frame.index]:
                 here[frame.index], came[frame.index] = arrival, frames[frame.index].payload
+    fine = _united(frames, rests, came, here)
     limits: list[int] = np.asarray(due, np.int64).tolist()
     seen = zip(frames, came, here, limits, strict=True)
     played = [b"" if not f.payload else p if arrival <= limit else None for f, p, arrival, limit in seen]
-    slots = [Slot(i, p, _ahead(came, here, i + 1, limits[i])) for i, p in enumerate(played)]
+    for i in fine:
+        played[i] = _best(fine[i], limits[i], played[i])
+    slots = [Slot(i, p, _ahead(came, here, fine, i + 1, limits[i])) for i, p in enumerate(played)]
     missing, nowhere = np.array([p is None for p in played], bool), np.array(here, np.int64) == LOST
     return Playout(slots, missing & nowhere, missing & ~nowhere, limits)
 
@@ -106,12 +114,38 @@ def _starts(frames: Sequence[Frame]) -> list[int]:
     return [group[0].start for group in groups for _ in group]
 
 
-def _ahead(came: Sequence[bytes | None], here: Sequence[int], first: int, due: int) -> tuple[bytes | None, ...]:
+def _united(
+    frames: Sequence[Frame], rests: Sequence[tuple[Frame, int]], came: Sequence[bytes | None], here: Sequence[int]
+) -> dict[int, tuple[int, bytes]]:
+    """Of frames in two parts: when both are there, if ever, and the payload that they make."""
+    made = {}
+    for rest, arrival in rests:
+        coarse, whole = came[rest.index], frames[rest.index]
+        if coarse and (both := max(arrival, here[rest.index])) != LOST:
+            made[rest.index] = (both, unite(coarse, rest.payload, whole.bits, whole.bits - rest.bits))
+    return made
+
+
+def _best(fine: tuple[int, bytes] | None, due: int, otherwise: bytes | None) -> bytes | None:
+    """The payload of both parts where they are there by `due`."""
+    return fine[1] if fine is not None and fine[0] <= due else otherwise
+
+
+def _ahead(
+    came: Sequence[bytes | None],
+    here: Sequence[int],
+    fine: Mapping[int, tuple[int, bytes]],
+    first: int,
+    due: int,
+) -> tuple[bytes | None, ...]:
     """The payloads from frame `first` on that are buffered by `due`; None in between, nothing behind the last."""
     end = min(first + AHEAD, len(came))
     while end > first and here[end - 1] > due:
         end -= 1
-    return tuple([came[j] if here[j] <= due else None for j in range(first, end)])
+    buffered = [came[j] if here[j] <= due else None for j in range(first, end)]
+    if fine:
+        buffered = [_best(fine.get(first + j), due, payload) for j, payload in enumerate(buffered)]
+    return tuple(buffered)
 
 
 def late_packets(packets: Sequence[Packet], delays: Nanoseconds, due: Sequence[int]) -> Booleans:

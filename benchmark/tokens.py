@@ -7,6 +7,7 @@ four, arXiv 2509.16195) are waited for; missing tokens are concealed by `benchma
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -71,6 +72,15 @@ class TokenLayout:
         """Bits of a frame, before padding to a whole byte."""
         return self.per_frame * self.codebooks * self.bits
 
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Bits of the beginnings of a payload that decode alone, the least first; see `CodecInfo`.
+
+        Where several numbers of codebooks need as many bytes, the largest of them: the bytes tell which it is.
+        """
+        sizes = [self.bits * count for count in range(1, self.codebooks + 1)] if self.residual else []
+        return tuple(bits for bits, more in pairwise(sizes) if -(-bits // 8) < -(-more // 8))
+
 
 def token_info(layout: TokenLayout, identity: Mapping[str, str], delay: int = 0, streaming: bool = True) -> CodecInfo:
     """The facts of a token codec, as far as they follow from its layout.
@@ -93,7 +103,7 @@ def token_info(layout: TokenLayout, identity: Mapping[str, str], delay: int = 0,
         token_bits=layout.bits,
         concealments={name: strategy.waits for name, strategy in conceal.STRATEGIES.items()},
         codebooks=layout.codebooks,
-        layers=tuple(layout.bits * count for count in range(1, layout.codebooks)) if layout.residual else (),
+        layers=layout.layers,
     )
 
 
@@ -242,15 +252,20 @@ class _Receiver:
         lost = np.repeat([slot.payload is None for slot in slots], self.layout.per_frame)
         codes = np.zeros((len(lost), self.strategy.setting.silence.shape[1]), np.float32)
         tokens = [self.tokens(slot.index, slot.payload) for slot in slots if slot.payload is not None]
-        if tokens:
-            codes[~lost] = self.codec.codes(np.concatenate(tokens))
+        known = np.repeat([token.shape[1] for token in tokens], self.layout.per_frame)  # codebooks of each token
+        for count in np.unique(known).tolist():
+            of_these = np.concatenate([token for token in tokens if token.shape[1] == count])
+            codes[np.flatnonzero(~lost)[known == count]] = self.codec.codes(of_these)
         return codes, lost
 
     def tokens(self, frame: int, payload: bytes) -> Indices:
-        """The tokens of a payload, [per_frame, codebooks]; silence where nothing was sent."""
+        """The tokens of a payload, [per_frame, codebooks], of a part fewer codebooks; silence where nothing was sent."""
         layout = self.layout
         if not payload:
             return _silence_at(self.quiet, frame * layout.per_frame, layout.per_frame)
+        for bits in layout.layers:
+            if len(payload) == -(-bits // 8):
+                return unpack(payload, layout.bits, (1, bits // layout.bits))
         due = -(-layout.frame_bits // 8)
         if len(payload) != due:
             raise NotMeasured("codec_failed", f"the payload of frame {frame} has {len(payload)} bytes, {due} were due")

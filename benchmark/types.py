@@ -98,7 +98,8 @@ class Frame:
     """What an encoder makes of `duration` ns of input from `start`: real bytes, and how many bits of them count.
 
     `ready` is the instant, in ns of media time, at which it can be sent: the end of its group, and the look-ahead.
-    Frames of one group share it.
+    Frames of one group share it. `layers` are those of `CodecInfo`. A frame that travels in two packets has its
+    first bits in a part that is ``coarse``, and the others in the ``rest``.
     """
 
     index: int
@@ -107,6 +108,8 @@ class Frame:
     start: int
     duration: int
     ready: int
+    layers: tuple[int, ...] = ()
+    part: Literal["whole", "coarse", "rest"] = "whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,7 @@ class Packet:
 class Slot:
     """What the playout buffer hands to the decoder when frame `index` is due.
 
+    A payload may be the beginning of what was sent alone, one of `CodecInfo.layers` long, where the codec has any.
     `ahead` holds the payloads of the following frames as far as they are already buffered at that
     instant (None: not here yet), for decoders that recover a frame from a later packet.
     """
