@@ -8,6 +8,17 @@ checkpoints Apache-2.0, after WavLM.
 from baselines._framed import require
 from baselines.focalcodec.adapter import Streaming
 from baselines.focalcodec.config import STREAMING
+from benchmark.types import Card
+
+CARD = Card(
+    family="neural, one binary codebook",
+    rates="0.55, 0.60 and 0.80 kbit/s (2k, 4k, 65k)",
+    source="Della Libera, Subakan, Ravanelli: FocalCodec-Stream, arXiv 2509.16195; this implementation is our own",
+    code="Apache-2.0",
+    weights="Apache-2.0, as their publisher states",
+    training="Libri-Light; the encoder begins as WavLM-large",
+    caveat="the weights come from WavLM, whose own licence is stated both as MIT and as CC BY-SA 3.0 (share-alike)",
+)
 
 
 class FocalCodecStream(Streaming):

@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     ls.add_argument(
         "kind", choices=["codecs", "metrics", "acoustics", "channels", "protections", "playouts", "suites", "data"]
     )
+    ls.add_argument("names", nargs="*", metavar="CODEC", help="of codecs: the cards of these, measured now")
     _data_root(ls)
     fetch = command("fetch", _fetch, "fetch data sets and weights by name, checksummed, resumable")
     fetch.add_argument("names", nargs="+", metavar="NAME")
@@ -340,9 +341,14 @@ def _probe(options: argparse.Namespace) -> int:
 
 
 def _ls(options: argparse.Namespace) -> int:
-    from benchmark.listing import lines
+    from benchmark.listing import cards, lines
+    from benchmark.types import UserError
 
-    sys.stdout.write("".join(f"{line}\n" for line in lines(options.kind)))
+    if options.names and options.kind != "codecs":
+        raise UserError(f"`ls {options.kind}` takes no names; cards are of codecs: focalbench ls codecs NAME.")
+    for line in cards(options.names) if options.names else lines(options.kind):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()  # a card may take a minute
     return FINE
 
 

@@ -32,11 +32,28 @@ def lines(kind: str) -> Iterator[str]:
         yield "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
 
 
+def cards(specs: Sequence[str]) -> Iterator[str]:
+    """The card of each of these codecs, measured now.
+
+    Raises:
+        UserError: for an unknown codec or parameter.
+    """
+    from benchmark.cards import card
+
+    for number, spec in enumerate(specs):
+        yield from ([""] if number else [])
+        yield f"{spec}: {_first_line('codec', registry.parse(spec).name)}"
+        for head, text in card(spec).items():
+            yield f"  {head:<18}  {text}"
+
+
 def _codecs() -> Iterator[Sequence[str]]:
     bench = Bench(Limits())
     try:
         for name in registry.names("codec"):
-            yield name, _parameters("codec", name), _state(name, bench), _first_line("codec", name)
+            card = registry.card(name)
+            kind = (card.family, card.rates) if card is not None else ("", "")
+            yield name, *kind, _parameters("codec", name), _state(name, bench), _first_line("codec", name)
     finally:
         bench.close()
 

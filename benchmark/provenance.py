@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchmark import cards
 from benchmark.align import resampler
 from benchmark.cost import VALUES as COST_VALUES
 from benchmark.latency import VALUES as PROBE_VALUES
@@ -39,9 +40,9 @@ def describe(suite: Suite, plan: Plan, subjects: Iterable[Subject]) -> dict[str,
         "title": suite.title,
         "suite": as_dict(replace(suite, data=replace(suite.data, manifest=_places(suite, plan)))),
         **_must_match(suite, plan),
-        "codecs": {subject.label: _codec(subject) for subject in subjects},
-        "anchor": None if plan.anchor is None else {"label": plan.anchor.label, **_codec(plan.anchor)},
-        "before": {subject.label: _codec(subject) for subject in plan.before},
+        "codecs": {subject.label: cards.facts(subject) for subject in subjects},
+        "anchor": None if plan.anchor is None else {"label": plan.anchor.label, **cards.facts(plan.anchor)},
+        "before": {subject.label: cards.facts(subject) for subject in plan.before},
         "values": {
             name: {
                 "unit": info.unit,
@@ -111,24 +112,6 @@ def _condition(column: str, condition: Condition) -> dict[str, Any]:
     point = None if condition.point is None else condition.point._asdict()
     facts = {"title": condition.title, "family": condition.family, "point": point, "identity": condition.identity}
     return {column: condition.text, **facts}
-
-
-def _codec(subject: Subject) -> dict[str, Any]:
-    facts: dict[str, Any] = {"spec": str(subject.spec), "status": subject.status, "reason": subject.reason}
-    facts |= {"fingerprint": subject.fingerprint}
-    if (info := subject.info) is None:
-        return facts
-    return facts | {
-        "rate_in": info.rate_in,
-        "rate_out": info.rate_out,
-        "frame_ms": 1000 * info.frame / info.rate_in,
-        "lookahead_ms": 1000 * info.lookahead / info.rate_in,
-        "group": info.group,
-        "streaming": info.streaming,
-        "concealments": {name: 1000 * n * info.frame / info.rate_in for name, n in info.concealments.items()},
-        "delay": {k: v for k, v in subject.measured.items() if k != "samples"},
-        "identity": dict(info.identity),
-    }
 
 
 def environment() -> dict[str, Any]:

@@ -259,7 +259,7 @@ class _Receiver:
         return codes, lost
 
     def tokens(self, frame: int, payload: bytes) -> Indices:
-        """The tokens of a payload, [per_frame, codebooks], of a part fewer codebooks; silence where nothing was sent."""
+        """The tokens of a payload, [per_frame, codebooks], of a part fewer; silence where nothing was sent."""
         layout = self.layout
         if not payload:
             return _silence_at(self.quiet, frame * layout.per_frame, layout.per_frame)

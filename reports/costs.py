@@ -66,12 +66,18 @@ def _machine(scorer: str) -> str:
 
 
 def _cell(run: Run, codec: str, name: str, text: Text) -> str:
-    value = _value(run, codec, name)
+    value = measured(run, codec, name)
     return "–" if value is None else text(value)
 
 
-def _value(run: Run, codec: str, name: str) -> float | None:
-    """A codec is measured once, whatever its packets and loss strategies."""
+def measured(run: Run, codec: str, name: str) -> float | None:
+    """What was measured of a codec once, whatever its packets and loss strategies; None where it was not.
+
+    Args:
+        run: which measured it.
+        codec: its label, as the suite has it or with packets and strategy behind it.
+        name: of the value.
+    """
     named = [metric for metric in run.metrics if run.base(metric) == name]
     values = (run.overall(c, metric).estimate.value for c in _same(run, codec) for metric in named)
     return next((value for value in values if value is not None), None)
@@ -89,7 +95,7 @@ def _gaps(run: Run, codecs: Sequence[str]) -> Iterator[str]:
         reasons: dict[str, list[str]] = {}
         for head, name, _ in COLUMNS:
             why = rows.loc[rows["name"] == name, "reason"]
-            if _value(run, codec, name) is None and len(why):
+            if measured(run, codec, name) is None and len(why):
                 reason = str(why.iloc[0])
                 reasons.setdefault("not stated by the codec" if reason.startswith(SILENT) else reason, []).append(head)
         for reason, heads in reasons.items():

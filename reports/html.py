@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.stats import FEW
 from benchmark.types import UserError
-from reports import audio, buffers, costs, dropout, facts, latency, provenance, recognition, speakers, tokens
+from reports import audio, buffers, cards, costs, dropout, facts, latency, provenance, recognition, speakers, tokens
 from reports.drawing import looks
 from reports.scores import glance, scores
 from reports.summary import Run, load
@@ -89,6 +89,7 @@ def _context(run: Run) -> dict[str, Any]:
         "buffers": buffers.section(run, look),
         "groups": audio.groups(run),
         "codecs": [facts.codec_facts(run, codec) for codec in run.codecs],
+        "cards": [] if run.loose else cards.section(run),
         "network": facts.network(run),
         "acoustics": facts.acoustics(run),
         "failures": provenance.failures(run, usual=False),

@@ -146,6 +146,12 @@ def test_a_source_in_another_encoding_is_read_as_it_says(place):
     assert of(place, "fp_mine", fp_mine=text.encode("latin-1")) == of(place, "fp_mine", fp_mine="x = 'ä'\n")
 
 
+def test_what_a_card_tells_changes_nothing(place):
+    texts = ("x = 2\n", "CARD = 1\nx = 2\n", "CARD: int = 3\nx = 2\n")
+    assert len({of(place, "fp_mine", fp_mine=text) for text in texts}) == 1
+    assert of(place, "fp_mine", fp_mine="CARD = 1\nx = 3\n") != of(place, "fp_mine", fp_mine=texts[0])
+
+
 def test_threads_may_ask_at_once() -> None:
     """Python 3.11 loses count of its recursion where two threads build syntax trees."""
     modules = [

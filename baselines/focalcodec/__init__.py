@@ -11,8 +11,17 @@ import numpy as np
 from baselines.focalcodec.adapter import Focal
 from baselines.focalcodec.config import FULL_CONTEXT
 from benchmark.tokens import TokenDecoder, TokenEncoder
-from benchmark.types import Decoder, Signal, Slot, UserError
+from benchmark.types import Card, Decoder, Signal, Slot, UserError
 
+CARD = Card(
+    family="neural, one binary codebook",
+    rates="0.65, 0.325 and 0.1625 kbit/s (50, 25, 12.5 tokens a second)",
+    source="Della Libera, Paissan, Subakan, Ravanelli: FocalCodec, arXiv 2502.04465; this implementation is our own",
+    code="Apache-2.0",
+    weights="Apache-2.0, as their publisher states",
+    training="LibriTTS, 960 hours; the encoder begins as WavLM-large",
+    caveat="the weights come from WavLM, whose own licence is stated both as MIT and as CC BY-SA 3.0 (share-alike)",
+)
 MILLISECONDS = 80  # a frame's, unless `tokens` says otherwise: as long as FocalCodec-Stream's
 
 
