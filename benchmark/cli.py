@@ -55,7 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     report = command("report", _report, "one HTML file that opens offline")
     report.add_argument("folder", type=Path, metavar="RUN")
     report.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: RUN/report.html")
-    _table_arguments(command("table", _table, "a table for a paper or a spreadsheet"))
+    _table_arguments(
+        command(
+            "table", _table, "codecs side by side; or scores by codec and condition, with --metrics, --rows or --cols"
+        )
+    )
     check = command("check", _check, "put a codec to the conformance tests")
     check.add_argument("kind", choices=["codec"])
     check.add_argument("spec", metavar="SPEC")
@@ -179,9 +183,9 @@ def _score_arguments(parser: argparse.ArgumentParser) -> None:
 def _table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="RUN")
     parser.add_argument("--format", choices=["latex", "markdown", "csv"], default="markdown")
-    parser.add_argument("--metrics", metavar="NAME,...", help="default: all of the run")
-    parser.add_argument("--rows", choices=["codec", "condition"], default="codec")
-    parser.add_argument("--cols", choices=["codec", "condition"], default="condition")
+    parser.add_argument("--metrics", metavar="NAME,...", help="default: all scores of the run")
+    parser.add_argument("--rows", choices=["codec", "condition"], help="default: codec, or what --cols is not")
+    parser.add_argument("--cols", choices=["codec", "condition"], help="default: what --rows is not")
 
 
 def _metrics(text: str | None) -> list[str] | None:
@@ -306,8 +310,13 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _table(options: argparse.Namespace) -> int:
+    if options.metrics is options.rows is options.cols is None:
+        sys.stdout.write(importlib.import_module("reports.field").render(options.folder, options.format))
+        return FINE
     render = importlib.import_module("reports.table").render
-    sys.stdout.write(render(options.folder, options.format, _metrics(options.metrics), options.rows, options.cols))
+    rows = options.rows or ("condition" if options.cols == "codec" else "codec")
+    cols = options.cols or ("codec" if rows == "condition" else "condition")
+    sys.stdout.write(render(options.folder, options.format, _metrics(options.metrics), rows, cols))
     return FINE
 
 

@@ -98,14 +98,30 @@ class Dropout:
 
 def section(run: Run, look: Mapping[str, Look], margins: Mapping[str, Margin] = MARGINS) -> Dropout | None:
     """The section on dropout; None where no score has a curve from no loss over two loss rates and more."""
-    curves = [
-        curve for curve in loss_curves(run.conditions) if curve.points[0][1].quiet and len(_levels(curve)) > LEVELS
-    ]
+    curves = _curves(run)
     found = {f"m{i}": _part(run, metric, curves, look, margins) for i, metric in enumerate(run.offered)}
     parts = {identity: part for identity, part in found.items() if part}
     others = [identity for identity in found if identity not in parts]
     facts = [fact for fact in FACTS if any(fact in t.facts for part in parts.values() for t in part.tables)]
     return Dropout(parts, others, facts) if parts else None
+
+
+def tolerances(run: Run, metric: str, margins: Mapping[str, Margin] = MARGINS) -> tuple[str, dict[str, Tolerance]]:
+    """The first curve on which a metric breaks somewhere, or not, by its title, and what each codec does on it."""
+    margin = _scaled(margins.get(run.base(metric)), run.unit(metric))
+    better = run.better(metric)
+    if margin is None or metric not in run.scores or better not in ("higher", "lower"):
+        return "", {}
+    for curve in _curves(run):
+        side: Literal["higher", "lower"] = "higher" if better == "higher" else "lower"
+        if found := _measured(run, metric, _levels(curve), side, margin.amount):
+            return curve.title, found
+    return "", {}
+
+
+def _curves(run: Run) -> list[Curve]:
+    """The curves from no loss over two loss rates and more, on clean speech."""
+    return [c for c in loss_curves(run.conditions) if c.points[0][1].quiet and len(_levels(c)) > LEVELS]
 
 
 def _levels(curve: Curve) -> dict[float, Condition]:

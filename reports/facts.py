@@ -49,7 +49,7 @@ def codec_facts(run: Run, codec: str) -> dict[str, Any]:
         "bitrates": [kbps(run.overall(codec, name)) for name in RATES],
         "frame": milliseconds(facts.get("frame_ms")) + (f" ×{facts['group']}" if facts.get("group", 1) > 1 else ""),
         "lookahead": milliseconds(facts.get("lookahead_ms")),
-        "algorithmic": _algorithmic(facts),
+        "algorithmic": algorithmic(facts),
         "latency": latency(run, codec)[0],
         "declared": milliseconds(delay.get("declared_ms")),
         "measured": milliseconds(delay.get("measured_ms")),
@@ -61,7 +61,7 @@ def codec_facts(run: Run, codec: str) -> dict[str, Any]:
     }
 
 
-def _algorithmic(facts: Mapping[str, Any]) -> str:
+def algorithmic(facts: Mapping[str, Any]) -> str:
     """Algorithmic latency: the group has to be filled, its look-ahead heard, and the output trails by the delay."""
     if facts.get("streaming") is False:
         return "whole file"

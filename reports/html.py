@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.stats import FEW
 from benchmark.types import UserError
-from reports import audio, buffers, cards, costs, dropout, facts, latency, provenance, recognition, speakers, tokens
+from reports import (
+    audio,
+    buffers,
+    cards,
+    costs,
+    dropout,
+    facts,
+    latency,
+    provenance,
+    published,
+    recognition,
+    speakers,
+    tokens,
+)
 from reports.drawing import looks
 from reports.scores import glance, scores
 from reports.summary import Run, load
@@ -90,6 +103,7 @@ def _context(run: Run) -> dict[str, Any]:
         "groups": audio.groups(run),
         "codecs": [facts.codec_facts(run, codec) for codec in run.codecs],
         "cards": [] if run.loose else cards.section(run),
+        "published": None if run.loose else published.section(run),
         "network": facts.network(run),
         "acoustics": facts.acoustics(run),
         "failures": provenance.failures(run, usual=False),
