@@ -38,7 +38,7 @@ class Options:
         data_root: where manifests' files and traces are looked up last.
         workers: parallel workers on this machine.
         scheduler: address of a Dask scheduler, in place of `workers`.
-        timing: measure real-time factors afterwards, one codec at a time.
+        timing: measure afterwards what each codec costs, one at a time, as a suite may ask too.
         command: what the user typed, for the record.
     """
 
@@ -75,7 +75,7 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
     todo = works(suite, planned, options.store.resolve())
     rows, effort = _execute(suite, todo, options, progress)
     rows += token_rows.rows(todo)
-    if options.timing:
+    if options.timing or suite.timing:
         rows += timing.rows(todo, suite.limits, progress)
     if suite.probe:
         rows += latency.rows(subjects, suite.limits, progress)

@@ -53,7 +53,7 @@ class Suite:
     first of its list), or in groups: ``[acoustics, channels + playout]``. `concealment` holds names of loss
     strategies, ``default`` and ``all`` among them (see `benchmark.plan.strategies`). The `anchor` is the codec that
     stands for none: what the acoustics alone do to speech. `probe` examines each codec as a black box for its
-    latency. `capture_ms` is what a sound card takes. `emodel` says of labels what is published of them for ITU-T G.107
+    latency, `timing` measures what it costs here afterwards. `capture_ms` is what a sound card takes. `emodel` says of labels what is published of them for ITU-T G.107
     (see `benchmark.emodel.read`); others are not rated.
     """
 
@@ -69,6 +69,7 @@ class Suite:
     axes: tuple[str, ...] = ("crossed",)
     anchor: str | None = "pcm"
     probe: bool = False
+    timing: bool = False
     capture_ms: float = 10.0
     emodel: Mapping[str, str] = field(default_factory=dict)
     header: str = "ipv4_udp_rtp"

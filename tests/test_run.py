@@ -483,8 +483,9 @@ def test_link_rows_against_arithmetic(tmp_path: Path) -> None:
     assert lost["denominator"] == one(lossy, "net_bps")["numerator"] / 28
 
 
-def test_timing_is_of_another_kind(tmp_path: Path) -> None:
-    results, _ = make_run(quick_suite("pcm"), tmp_path, timing=True)
+@pytest.mark.parametrize("by_suite", [False, True])
+def test_timing_is_of_another_kind(tmp_path: Path, by_suite: bool) -> None:
+    results, _ = make_run(quick_suite("pcm", timing=by_suite), tmp_path, timing=not by_suite)
     timing = results[results["kind"] == "timing"]
     assert set(timing["name"]) == set(COST)
     rtf = timing[timing["name"].isin(["encode_rtf", "decode_rtf"])]
