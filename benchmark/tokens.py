@@ -204,6 +204,7 @@ class _Receiver:
     def __init__(self, codec: TokenCodec, concealment: str) -> None:
         self.codec, self.layout, self.model = codec, codec.layout, codec.token_decoder()
         self.quiet = codec.silence()
+        self.parts_of = {-(-bits // 8): bits // self.layout.bits for bits in self.layout.layers}  # bytes: codebooks
         setting = Setting(self.layout.rate_out, self.layout.hop_out, codec.codes(self.quiet), self.draw)
         self.strategy = conceal.make(concealment, setting)
         self.waiting: list[Slot] = []
@@ -263,9 +264,8 @@ class _Receiver:
         layout = self.layout
         if not payload:
             return _silence_at(self.quiet, frame * layout.per_frame, layout.per_frame)
-        for bits in layout.layers:
-            if len(payload) == -(-bits // 8):
-                return unpack(payload, layout.bits, (1, bits // layout.bits))
+        if codebooks := self.parts_of.get(len(payload)):
+            return unpack(payload, layout.bits, (1, codebooks))
         due = -(-layout.frame_bits // 8)
         if len(payload) != due:
             raise NotMeasured("codec_failed", f"the payload of frame {frame} has {len(payload)} bytes, {due} were due")
