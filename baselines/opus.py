@@ -1,84 +1,51 @@
-"""Opus (RFC 6716) by the libopus found here: rate, frame length, in-band FEC, DTX; mono.
+"""Opus (RFC 6716) by the libopus found here: rate, frame length, in-band FEC, DTX, networks of libopus 1.5; mono.
 
-Concealment and FEC are libopus's own. A lost frame is recovered from the next packet when that one is already
-buffered and carries LBRR (a low-bitrate copy of the frame before it), else concealed by libopus.
+Concealment and FEC are libopus's own: `baselines._opus_receiver` says what it makes of a lost frame. Networks (deep
+PLC, LACE, NoLACE, DRED) are used where they are asked for, and `identity` says which ones the library was built with.
+Over 100 lines, half of them parameters: what they mean, and what is allowed.
 """
 
 from collections.abc import Mapping
 
-import numpy as np
+from baselines._framed import CONCEALMENTS, FramedEncoder, concealing, require
+from baselines._libopus import LIBRARY, NativeEncoder, version
+from baselines._opus_networks import DRED_UNIT, Redundancy, found, require_networks
+from baselines._opus_packet import carries_lbrr
+from baselines._opus_receiver import OpusDecoder
+from benchmark.types import Card, CodecInfo, Decoder, Encoder, Signal
 
-from baselines._framed import FramedDecoder, FramedEncoder, require
-from benchmark.types import CodecInfo, Decoder, Encoder, NotMeasured, Signal, Slot
-
+CARD = Card(
+    family="linear prediction (SILK) and transform (CELT), and both; with networks: neural concealment and redundancy",
+    rates="6 to 128 kbit/s of the 6 to 510 it has",
+    source="RFC 6716; J.-M. Valin, K. Vos and others, xiph.org; DRED: arXiv:2212.04453; NoLACE: arXiv:2309.14521",
+    code="BSD-3-Clause (libopus), royalty-free patents",
+    weights="BSD-3-Clause (in libopus, where it was built with them)",
+    caveat="The bitstream of DRED is experimental: one version of libopus may not read that of another.",
+)
 APPLICATIONS = {"voip": 2048, "audio": 2049, "lowdelay": 2051}
 BITRATES = range(6_000, 128_001)  # bit/s; 60 ms of SILK, of at most 1275 bytes, would silently end at 170 000
-FEC_EXPECTED_LOSS = 10  # percent; with 0, libopus never writes LBRR, whatever fec says
+FEC_EXPECTED_LOSS = 10  # percent; with 0, libopus never writes LBRR or DRED, whatever is asked
 NOTHING_SENT = 2  # bytes: RFC 6716 packets up to this size carry no audio, and DTX need not send them
-SILK_FRAME = 20  # ms
-
-
-def carries_fec(payload: bytes) -> bool:
-    """Whether an Opus packet holds LBRR for the frame before it; False for a packet that ends too early.
-
-    A SILK or hybrid frame begins with one voice-activity bit per 20 ms and then the LBRR bit, per channel,
-    each of probability 1/2: the range coder leaves such bits plain at the top of the first byte
-    (RFC 6716, sections 4.1, 4.2.3 and 4.2.4).
-    """
-    if not payload or (configuration := payload[0] >> 3) >= 16:  # 16 to 31: CELT, which has no LBRR
-        return False
-    milliseconds = (10, 20, 40, 60)[configuration % 4] if configuration < 12 else (10, 20)[configuration % 2]
-    flags = max(milliseconds // SILK_FRAME, 1) + 1  # per channel
-    try:
-        first = _first_frame(payload)[0]
-    except IndexError:  # nothing in it, or it ends before the first frame begins
-        return False
-    channels = 2 if payload[0] & 4 else 1
-    return any(first >> (8 - flags * channel) & 1 for channel in range(1, channels + 1))
-
-
-def _first_frame(payload: bytes) -> bytes:
-    """The first frame in any of the four packet layouts (RFC 6716, section 3.2), perhaps with the rest."""
-    layout = payload[0] & 3
-    if layout < 2:  # one frame, or two of equal size
-        return payload[1:]
-    if layout == 2:  # two frames, the size of the first one before it
-        size, at = _length(payload, 1)
-        return payload[at : at + size]
-    variable, padded, count = payload[1] & 0x80, payload[1] & 0x40, payload[1] & 0x3F
-    at, padding = 2, 0
-    while padded:  # a byte of 255 stands for 254 and another byte
-        padded, padding, at = payload[at] == 255, padding + min(payload[at], 254), at + 1
-    end = len(payload) - padding
-    if variable and count > 1:  # the sizes of all frames but the last
-        first, at = _length(payload, at)
-        for _ in range(count - 2):
-            _, at = _length(payload, at)
-        end = at + first
-    return payload[at:end]
-
-
-def _length(payload: bytes, at: int) -> tuple[int, int]:
-    """A frame length of one or two bytes at `at`, and where it ends."""
-    if payload[at] < 252:
-        return payload[at], at + 1
-    return payload[at] + 4 * payload[at + 1], at + 2
 
 
 class Opus:
     """A mono Opus stream of one fixed frame length.
 
     Args:
-        bitrate: target, bit/s; what it becomes is counted from the bytes.
+        bitrate: target, bit/s, DRED included; what it becomes is counted from the bytes.
         frame_ms: 10, 20, 40 or 60 ms.
-        rate: 8000, 12000, 16000, 24000 or 48000 Hz, in and out.
+        rate: 8000, 12000, 16000, 24000 or 48000 Hz, in and out; with networks from 16000 on.
         vbr: constrained variable bitrate; False: constant.
-        complexity: 0 (fast) to 10.
+        complexity: of the encoder, 0 (fast) to 10.
         fec: in-band FEC. Whether a packet really carries it depends on bitrate and expected loss:
             see `carries_fec`.
-        expected_loss: percent, the encoder's hint; None: 10 with `fec`, else 0.
+        expected_loss: percent, the encoder's hint; None: 10 with `fec` or DRED, else 0.
         dtx: send nothing in pauses; such frames are ``b""``, and the decoder plays comfort noise for them.
         application: voip, audio or lowdelay (2.5 ms of delay instead of 6.5, never any FEC).
+        decoder_complexity: 0: no networks; 5: deep PLC; 6: and LACE, which enhances SILK in frames of 20 ms or more;
+            7: and NoLACE in its place. They run in wideband alone, which libopus codes from 9 kbit/s on.
+        dred_ms: how far back DRED reaches, ms in steps of 10; 0: none. It takes the place of other bits, and has
+            some from 12 kbit/s on (20 with `fec`).
     """
 
     def __init__(
@@ -92,9 +59,11 @@ class Opus:
         expected_loss: int | None = None,
         dtx: bool = False,
         application: str = "voip",
+        decoder_complexity: int = 0,
+        dred_ms: int = 0,
     ) -> None:
         if expected_loss is None:
-            expected_loss = FEC_EXPECTED_LOSS if fec is True else 0
+            expected_loss = FEC_EXPECTED_LOSS if fec is True or dred_ms else 0
         require("opus: bitrate", bitrate, BITRATES)
         require("opus: frame_ms", frame_ms, (10, 20, 40, 60))
         require("opus: rate", rate, (8_000, 12_000, 16_000, 24_000, 48_000))
@@ -103,7 +72,9 @@ class Opus:
         require("opus: application", application, tuple(APPLICATIONS))
         for name, switch in {"vbr": vbr, "fec": fec, "dtx": dtx}.items():
             require(f"opus: {name}", switch, (True, False))
-        self.application, self.dtx = APPLICATIONS[application], dtx
+        require_networks(decoder_complexity, dred_ms, rate, frame_ms)
+        self.application, self.decoder_complexity = APPLICATIONS[application], decoder_complexity
+        self.redundancy = Redundancy(rate) if dred_ms else None
         self.settings = {
             "bitrate": bitrate,
             "vbr": int(vbr),
@@ -111,30 +82,40 @@ class Opus:
             "fec": int(fec),
             "expected_loss": expected_loss,
             "dtx": int(dtx),
-        }
-        from baselines._libopus import NativeEncoder, version
+        } | ({"dred": dred_ms // DRED_UNIT} if dred_ms else {})
+        self.info = CodecInfo(
+            rate,
+            rate,
+            frame=rate * frame_ms // 1000,
+            delay=NativeEncoder(rate, self.application, self.settings).lookahead(),
+            identity={
+                "libopus": version(),
+                "library": LIBRARY.identity()["libopus"],
+                "features": ", ".join(found()) or "none",
+                "expected_loss": str(expected_loss),
+            },
+            concealments=CONCEALMENTS,
+        )
 
-        delay = NativeEncoder(rate, self.application, self.settings).lookahead()
-        identity = {"libopus": version(), "expected_loss": str(expected_loss)}
-        self.info = CodecInfo(rate, rate, frame=rate * frame_ms // 1000, delay=delay, identity=identity)
-
-    carries_fec = staticmethod(carries_fec)
+    def carries_fec(self, payload: bytes) -> bool:
+        """Whether a packet holds LBRR or DRED of what was before it."""
+        if carries_lbrr(payload):
+            return True
+        return self.redundancy is not None and len(self.redundancy.read(payload, 0)) > 0
 
     def encoder(self) -> Encoder:
         """A sending session."""
         return OpusEncoder(self.info, self.application, self.settings)
 
-    def decoder(self) -> Decoder:
+    def decoder(self, concealment: str = "") -> Decoder:
         """A receiving session."""
-        return OpusDecoder(self.info)
+        return concealing(OpusDecoder(self.info, self.decoder_complexity, self.redundancy is not None), concealment)
 
 
 class OpusEncoder(FramedEncoder):
     """One libopus encoder."""
 
     def __init__(self, info: CodecInfo, application: int, settings: Mapping[str, int]) -> None:
-        from baselines._libopus import NativeEncoder
-
         super().__init__(info)
         self.native = NativeEncoder(info.rate_in, application, settings)
         self.unsent = NOTHING_SENT if settings["dtx"] else 0
@@ -142,25 +123,6 @@ class OpusEncoder(FramedEncoder):
     def encode_frame(self, frame: Signal) -> bytes:
         packet = self.native.encode(frame)
         return packet if len(packet) > self.unsent else b""
-
-
-class OpusDecoder(FramedDecoder):
-    """One libopus decoder; None, and what is no packet, is recovered or concealed, ``b""`` continues comfort noise."""
-
-    def __init__(self, info: CodecInfo) -> None:
-        from baselines._libopus import NativeDecoder
-
-        super().__init__(info)
-        self.native = NativeDecoder(info.rate_out)
-
-    def decode_slot(self, slot: Slot) -> Signal:
-        following = slot.ahead[0] if slot.ahead else None
-        recover = slot.payload is None and following and carries_fec(following)
-        try:
-            output = self.native.decode(following if recover else slot.payload or None, self.info.frame, bool(recover))
-        except NotMeasured:  # bits that changed on the way: what makes no packet is as good as lost
-            output = self.native.decode(None, self.info.frame)
-        return np.clip(output, -1, 1)  # libopus decodes to float beyond full scale
 
 
 make = Opus

@@ -53,8 +53,8 @@ class Suite:
     first of its list), or in groups: ``[acoustics, channels + playout]``. `concealment` holds names of loss
     strategies, ``default`` and ``all`` among them (see `benchmark.plan.strategies`). The `anchor` is the codec that
     stands for none: what the acoustics alone do to speech. `probe` examines each codec as a black box for its
-    latency, `timing` measures what it costs here afterwards. `capture_ms` is what a sound card takes. `emodel` says of labels what is published of them for ITU-T G.107
-    (see `benchmark.emodel.read`); others are not rated.
+    latency, `timing` measures what it costs here afterwards. `capture_ms` is what a sound card takes. `emodel` says
+    of labels what is published of them for ITU-T G.107 (see `benchmark.emodel.read`); others are not rated.
     """
 
     name: str = "suite"

@@ -2,9 +2,11 @@
 
 import ctypes
 import gc
+import hashlib
 import importlib.util
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
 
-from baselines import _libopus, opus
+from baselines import _libopus, _libraries, opus
+from baselines._opus_packet import carries_lbrr
 from benchmark.codec import decode, encode, trim
 from benchmark.types import Frame, NotMeasured, Signal, Slot, Unavailable, UserError
 from tests.signals import check_receivers, check_sessions, slots_of, speech_like
@@ -50,8 +53,8 @@ SETTINGS = st.fixed_dictionaries(
 @pytest.fixture(params=LIBRARIES, ids=lambda path: Path(path).name)
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ctypes.CDLL:
     """Each libopus in turn."""
-    monkeypatch.setenv(_libopus.VARIABLE, request.param)
-    return _libopus.load()
+    monkeypatch.setenv(_libopus.LIBRARY.variable, request.param)
+    return _libopus.LIBRARY.load()
 
 
 def after_speech(frames: list[Frame], signal: Signal, size: int) -> list[Frame]:
@@ -101,7 +104,7 @@ def test_any_settings(library: ctypes.CDLL, params: dict, lost: set[int], seed: 
     assert np.abs(output).max() <= 1
     if hasattr(library, "opus_packet_has_lbrr"):
         for payload in (f.payload for f in frames if f.payload):
-            assert opus.carries_fec(payload) == library.opus_packet_has_lbrr(payload, len(payload))
+            assert carries_lbrr(payload) == library.opus_packet_has_lbrr(payload, len(payload))
 
 
 @pytest.mark.usefixtures("library")
@@ -111,7 +114,7 @@ def test_any_settings(library: ctypes.CDLL, params: dict, lost: set[int], seed: 
 def test_flagged_packets_are_those_that_recover_a_frame(frame_ms: int, bitrate: int, vbr: bool) -> None:
     codec = opus.make(bitrate=bitrate, frame_ms=frame_ms, fec=True, vbr=vbr)
     payloads = [f.payload for f in encode(codec, speech_like(1.0, seed=3))]
-    flagged, compared = [opus.carries_fec(payload) for payload in payloads], 0
+    flagged, compared = [carries_lbrr(payload) for payload in payloads], 0
     for index in range(2, len(payloads)):
         with_fec, without = (_libopus.NativeDecoder(16_000) for _ in range(2))
         for payload in payloads[: index - 1]:
@@ -144,7 +147,7 @@ def test_share_of_active_packets_with_fec(bitrate: int, expected_loss: int, low:
 @pytest.mark.usefixtures("library")
 def test_fec_needs_its_setting() -> None:
     signal = speech_like(1)
-    assert not any(opus.carries_fec(f.payload) for f in encode(opus.make(), signal))
+    assert not any(carries_lbrr(f.payload) for f in encode(opus.make(), signal))
     assert opus.make(fec=True).info.identity["expected_loss"] == "10"
     assert opus.make().info.identity["expected_loss"] == "0"
     assert opus.make(fec=True, expected_loss=3).info.identity["expected_loss"] == "3"
@@ -228,7 +231,7 @@ def test_dtx_sends_nothing_in_silence(frame_ms: int) -> None:
 def test_carries_fec_reads_any_bytes(payload: bytes, first: int | None, layout: int) -> None:
     if first is not None:
         payload = bytes([first & 0xFC | layout]) + payload
-    says = opus.carries_fec(payload)
+    says = carries_lbrr(payload)
     for path in LIBRARIES:
         library = ctypes.CDLL(path)
         if payload and hasattr(library, "opus_packet_has_lbrr"):
@@ -252,13 +255,13 @@ def test_carries_fec_in_every_layout() -> None:
         ]
         long = frame + bytes(300 - len(frame))
         packets.append(bytes([silk | 2, 252, 12]) + long + b"later")  # a size of two bytes: 252 + 4 * 12
-        assert [opus.carries_fec(p) for p in packets] == [expected] * len(packets)
-    assert not opus.carries_fec(bytes([silk | 2, 0]) + flag), "the first of two frames is empty"
-    assert not opus.carries_fec(bytes([silk | 3, 0x82, 0]) + flag), "the same, with given sizes"
-    assert opus.carries_fec(bytes([silk | 4]) + b"\x10abc"), "the side channel's flag"
-    assert not opus.carries_fec(bytes([31 << 3]) + b"\xff"), "CELT has none"
+        assert [carries_lbrr(p) for p in packets] == [expected] * len(packets)
+    assert not carries_lbrr(bytes([silk | 2, 0]) + flag), "the first of two frames is empty"
+    assert not carries_lbrr(bytes([silk | 3, 0x82, 0]) + flag), "the same, with given sizes"
+    assert carries_lbrr(bytes([silk | 4]) + b"\x10abc"), "the side channel's flag"
+    assert not carries_lbrr(bytes([31 << 3]) + b"\xff"), "CELT has none"
     for configuration, bit in {8: 6, 9: 6, 10: 5, 11: 4, 12: 6, 13: 6}.items():
-        assert [b for b in range(8) if opus.carries_fec(bytes([configuration << 3, 1 << b]))] == [bit]
+        assert [b for b in range(8) if carries_lbrr(bytes([configuration << 3, 1 << b]))] == [bit]
 
 
 @pytest.mark.usefixtures("library")
@@ -313,6 +316,16 @@ def test_every_setting_reaches_libopus(library: ctypes.CDLL) -> None:
         _libopus.NativeEncoder(16_000, opus.APPLICATIONS["voip"], {"complexity": 11})
 
 
+def test_the_decoders_complexity_reaches_libopus(library: ctypes.CDLL) -> None:
+    if library.opus_get_version_string() < b"libopus 1.5":
+        with pytest.raises(NotMeasured, match=r"setting the decoder's complexity=7: request not implemented \(-5\)"):
+            _libopus.NativeDecoder(16_000, 7)
+        return
+    found, decoder = ctypes.c_int32(-1), _libopus.NativeDecoder(16_000, 7)
+    assert library.opus_decoder_ctl(decoder.state, _libopus.COMPLEXITY + 1, ctypes.byref(found)) == 0
+    assert found.value == 7
+
+
 @pytest.mark.parametrize(
     ("params", "complaint"),
     [
@@ -337,26 +350,52 @@ def test_refuses(params: dict, complaint: str) -> None:
 
 
 def test_where_libopus_is_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    _libopus._load.cache_clear()
-    try:
-        monkeypatch.delenv(_libopus.VARIABLE, raising=False)
-        assert opus.make().info.identity["libopus"].startswith("libopus ")
-        other = tmp_path / "nothing.so"
-        monkeypatch.setenv(_libopus.VARIABLE, str(other))
-        with pytest.raises(UserError, match=f"FOCALBENCH_LIBOPUS='{other}' is not a libopus"):
-            opus.make()
-        monkeypatch.setenv(_libopus.VARIABLE, "libc.so.6")
-        with pytest.raises(UserError, match=r"is not a libopus.*opus_get_version_string"):
-            opus.make()
-        monkeypatch.delenv(_libopus.VARIABLE)
-        _libopus._load.cache_clear()
-        monkeypatch.setattr(_libopus, "SONAMES", ("no-such-library.so",))
-        monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
-        if importlib.util.find_spec("av") is not None:  # PyAV's own copy is the last resort
-            assert opus.make().info.delay == 104
-        _libopus._load.cache_clear()
-        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-        with pytest.raises(Unavailable, match="pip install av"):
-            opus.make()
-    finally:
-        _libopus._load.cache_clear()
+    variable = _libopus.LIBRARY.variable
+    monkeypatch.delenv(variable, raising=False)
+    assert opus.make().info.identity["libopus"].startswith("libopus ")
+    other = tmp_path / "nothing.so"
+    monkeypatch.setenv(variable, str(other))
+    with pytest.raises(UserError, match=f"FOCALBENCH_LIBOPUS='{other}' is not libopus"):
+        opus.make()
+    monkeypatch.setenv(variable, "libc.so.6")
+    with pytest.raises(UserError, match=r"is not libopus.*opus_get_version_string"):
+        opus.make()
+    monkeypatch.delenv(variable)
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
+    nameless = replace(_libopus.LIBRARY, sonames=("no-such-library.so",))
+    if importlib.util.find_spec("av") is not None:  # PyAV's own copy is the last resort
+        assert "opus" in Path(nameless.load()._name).name
+    _libraries._load.cache_clear()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(Unavailable, match="`apt-get install libopus0`, `pip install av` or FOCALBENCH_LIBOPUS=PATH"):
+        nameless.load()
+
+
+def test_its_identity_names_the_file_that_runs(library: ctypes.CDLL) -> None:
+    identity = opus.make().info.identity
+    assert identity["libopus"] == _libopus.version()
+    name, _, checksum = identity["library"].partition(", sha256 ")
+    assert name.startswith("libopus")
+    assert len(checksum) == 16
+    if Path(library._name).is_file():
+        assert hashlib.sha256(Path(library._name).read_bytes()).hexdigest().startswith(checksum)
+
+
+@pytest.mark.usefixtures("library")
+def test_mute_mutes_what_neither_a_packet_nor_lbrr_brings() -> None:
+    codec = opus.make(fec=True)
+    frames = encode(codec, speech_like(2, seed=3))
+    lost = {*range(10, 90, 9), 50, 51, 52}
+    slots = [*slots_of(frames, lost), Slot(len(frames), b"\x03\x00"), Slot(len(frames) + 1, b"")]
+    own, mute = (decode(codec, slots, None, name).reshape(-1, codec.info.frame) for name in codec.info.concealments)
+    brought = [_brought(slot) for slot in slots]
+    assert 1 < sum(index in lost and there for index, there in enumerate(brought)) < len(lost)
+    for index, there in enumerate(brought):
+        np.testing.assert_array_equal(mute[index], own[index] if there else 0, err_msg=str(index))
+    assert own[50:52].any(), "concealed by libopus"
+
+
+def _brought(slot: Slot) -> bool:
+    if slot.payload is not None:
+        return slot.payload != b"\x03\x00"
+    return bool(slot.ahead and slot.ahead[0] and carries_lbrr(slot.ahead[0]))
