@@ -26,7 +26,7 @@ NETWORKS = {
         *("checkpoint", "compare", "decoders", "focal", "model", "product"),
         *("quantizer", "sessions", "stream", "voice", "wavlm"),
     )
-} | {f"benchmark.nets.{name}" for name in ("checkpoint", "nisqa", "utmos22")}
+} | {"baselines._causal", *(f"benchmark.nets.{name}" for name in ("checkpoint", "nisqa", "utmos22"))}
 LONGEST = 65  # lines of a function, its docstring included
 
 FILES = sorted(p for folder in MAY_IMPORT for p in (ROOT / folder).rglob("*.py"))
