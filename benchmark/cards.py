@@ -71,7 +71,7 @@ def technical(known: Mapping[str, Any], measured: Mapping[str, float | None]) ->
         "latency": _latency(known, measured.get("availability_ms")),
         "codebooks": bits and f"{count} × {2**bits} entries ({bits} bits)",
         "loss strategies": ", ".join(known.get("concealments") or ()),
-        "parameters": _large(measured.get("parameters"), ""),
+        "size": _large(measured.get("parameters"), "parameters"),
         "operations": _large(measured.get("macs_per_s"), "MAC/s"),
         "memory": _large(measured.get("peak_memory_mib"), "MiB"),
         "versions": ", ".join(f"{name} {value}" for name, value in (known.get("identity") or {}).items()),
@@ -96,13 +96,13 @@ def state(known: Mapping[str, Any]) -> str:
 
 
 def _large(value: float | None, unit: str) -> str:
-    """`249 M`, `1.4 GMAC/s`."""
+    """`249 M parameters`, `1.4 GMAC/s`."""
     if value is None:
         return ""
     for factor, letter in PREFIXES:
         if value >= factor and unit != "MiB":
-            return f"{value / factor:.3g} {letter}{unit}"
-    return f"{value:.4g} {unit}".strip()
+            return f"{value / factor:.3g} {letter}{' ' if unit == 'parameters' else ''}{unit}"
+    return f"{value:.4g} {unit}"
 
 
 def card(text: str, limits: Limits | None = None) -> dict[str, str]:

@@ -16,8 +16,10 @@ from benchmark.versions import ABSENT
 
 def lines(kind: str) -> Iterator[str]:
     """One line per item of a kind: codecs, metrics, the conditions of an axis, suites or data."""
+    if kind == "codecs":
+        yield from _codecs()
+        return
     listings: dict[str, Callable[[], Iterator[Sequence[str]]]] = {
-        "codecs": _codecs,
         "metrics": _metrics,
         "acoustics": partial(_components, "acoustics"),
         "channels": partial(_components, "channel"),
@@ -43,32 +45,36 @@ def cards(specs: Sequence[str]) -> Iterator[str]:
     for number, spec in enumerate(specs):
         yield from ([""] if number else [])
         yield f"{spec}: {_first_line('codec', registry.parse(spec).name)}"
-        for head, text in card(spec).items():
+        for head, text in {"parameters": _parameters("codec", registry.parse(spec).name), **card(spec)}.items():
             yield f"  {head:<18}  {text}"
 
 
-def _codecs() -> Iterator[Sequence[str]]:
+def _codecs() -> Iterator[str]:
+    """A line per codec as soon as it has been tried: its name, whether it runs, rates and family, and what it needs."""
+    names = registry.names("codec")
+    wide = max(map(len, names))
     bench = Bench(Limits())
     try:
-        for name in registry.names("codec"):
+        for name in names:
+            state, why = _state(name, bench)
             card = registry.card(name)
-            kind = (card.family, card.rates) if card is not None else ("", "")
-            yield name, *kind, _parameters("codec", name), _state(name, bench), _first_line("codec", name)
+            told = (card.rates, card.family) if card is not None else (_first_line("codec", name),)
+            yield f"{name:<{wide}}  {state:<6}  {' | '.join([*told, *filter(None, [why])])}"
     finally:
         bench.close()
 
 
-def _state(name: str, bench: Bench) -> str:
+def _state(name: str, bench: Bench) -> tuple[str, str]:
+    """In a word, and why."""
     try:
-        info = bench.describe(Spec(name))
+        bench.describe(Spec(name))
     except Unavailable as error:
-        return f"lacks: {error}"
+        return "needs", str(error)
     except NotMeasured as error:
-        return f"broken: {error.reason}"
+        return "broken", error.reason
     except UserError as error:
-        return f"broken: {error}"
-    library = ", ".join(f"{k} {v}" for k, v in info.identity.items() if not v.isdigit())
-    return f"ready ({library})" if library else "ready"
+        return "broken", str(error)
+    return "runs", ""
 
 
 def _metrics() -> Iterator[Sequence[str]]:

@@ -13,7 +13,7 @@ COLUMNS = {
     "packet": "Packet",
     "latency": "Algorithmic latency",
     "codebooks": "Codebooks",
-    "parameters": "Parameters",
+    "size": "Size",
     "operations": "Operations",
     "memory": "Peak memory",
 }

@@ -20,7 +20,7 @@ from reports.summary import Run, number
 
 EXACT = 0.01  # of a stated fact: what is counted from bytes or shapes agrees to one percent
 DATA = "librispeech_test_clean"  # on which the published scores are
-SCORES: Mapping[str, Quantity] = {
+SCORES: dict[str, Quantity] = {
     "net_bps": field.SCORES[0],
     "utmos": Quantity("UTMOS", "", ("utmos",), "metrics: utmos", digits=2),
     "dwer": Quantity("dWER", "%", ("dwer",), "metrics: asr", 100, 2),
@@ -29,7 +29,7 @@ SCORES: Mapping[str, Quantity] = {
     "pesq_wb": Quantity("PESQ", "", ("pesq_wb",), "metrics: pesq", digits=2),
     "stoi": Quantity("STOI", "", ("stoi",), "metrics: stoi", digits=3),
 }
-COSTS: Mapping[str, Quantity] = {
+COSTS: dict[str, Quantity] = {
     "parameters": Quantity("parameters", "million", ("parameters",), "--timing", 1e-6, 1),
     "macs_per_s": Quantity("operations", "GMAC/s", ("macs_per_s",), "--timing", 1e-9, 2),
     "gflops": Quantity("operations", "GFLOP/s", ("macs_per_s",), "--timing", 2e-9, 2),

@@ -63,7 +63,7 @@ def test_what_is_technical():
         "latency": "80 ms declared, 80.4 ms measured",
         "codebooks": "8 × 1024 entries (10 bits)",
         "loss strategies": "own, mute",
-        "parameters": "249 M",
+        "size": "249 M parameters",
         "operations": "13.7 GMAC/s",
         "memory": "1042 MiB",
         "versions": "weights random, seed 0",
@@ -91,6 +91,7 @@ def test_the_command_measures(capsys):
     said = capsys.readouterr().out
     assert said.startswith("mulaw: ITU-T G.711 mu-law")
     assert "  state here          runs\n" in said
+    assert "  parameters          rate=8000\n" in said
     assert "  latency             20 ms declared, 20 ms measured\n" in said
     assert "MiB\n" in said
 
@@ -118,11 +119,15 @@ def test_wrong_names_are_one_line(arguments, message, capsys):
     assert said.count("\n") == 1
 
 
-def test_the_list_tells_family_and_rates(monkeypatch):
+def test_the_list_tells_what_runs_rates_and_family_and_what_is_needed(monkeypatch, tmp_path):
+    monkeypatch.setenv("FOCALBENCH_DATA", str(tmp_path))
     monkeypatch.setattr(registry, "names", lambda kind: ["focalcodec_stream", "pcm"])
-    line = next(line for line in listing.lines("codecs") if line.startswith("focalcodec_stream "))
-    assert "neural, one binary codebook" in line
-    assert "0.55, 0.60 and 0.80 kbit/s" in line
+    needs, runs = listing.lines("codecs")
+    told = (
+        "focalcodec_stream  needs   0.55, 0.60 and 0.80 kbit/s (2k, 4k, 65k) | neural, one binary codebook | no weights"
+    )
+    assert needs.startswith(told)
+    assert runs.startswith("pcm                runs    ")
 
 
 def test_the_report_has_a_card_for_each_codec(tmp_path):
