@@ -18,7 +18,7 @@ def require(name: str, value: Any, allowed: Sequence[Any]) -> None:
     """Raise UserError unless `value` is one of `allowed`, and of their type: ``True`` is not 1."""
     if type(value) is type(allowed[0]) and value in allowed:
         return
-    shown = ", ".join(map(repr, allowed))
+    shown = "" if isinstance(allowed, range) else ", ".join(map(repr, allowed))
     if isinstance(allowed, range):
         steps = f" in steps of {allowed.step}" if allowed.step > 1 else ""
         shown = f"whole numbers from {allowed[0]} to {allowed[-1]}{steps}"

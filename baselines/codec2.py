@@ -23,7 +23,7 @@ from baselines._framed import (
     require,
     to_int16,
 )
-from benchmark.types import CodecInfo, Decoder, Encoder, Signal, Slot, Unavailable
+from benchmark.types import Card, CodecInfo, Decoder, Encoder, Signal, Slot, Unavailable
 
 RATE = 8_000  # Hz
 SILENT = 0.080  # s into a loss
@@ -33,6 +33,13 @@ RECOVERY = 0.005  # s from silence to full level after a loss
 # .97; half of the utterances lie within 2 ms of it (700: 3 ms). The centres of 20 Gaussian bursts agree to
 # 1 ms; so does the source as to 20 ms: analysis mid in a 40 ms window, synthesis up to the frame's end.
 DELAY = {3200: 20.0, 2400: 20.0, 1600: 20.0, 1400: 20.0, 1300: 20.0, 1200: 20.5, 700: 30.0}
+CARD = Card(
+    family="parametric, sinusoidal",
+    rates="3200, 2400, 1600, 1400, 1300, 1200, 700 bit/s",
+    source="D. Rowe, github.com/drowe67/codec2, by pycodec2",
+    code="LGPL-2.1 (codec2), BSD-3-Clause (pycodec2)",
+    caveat="It has no concealment: repeating and fading the last frame is ours.",
+)
 
 
 class Codec2:

@@ -6,9 +6,15 @@ One frame is 20 ms. A lost frame is silence: nothing is concealed, so the anchor
 import numpy as np
 
 from baselines._framed import FramedDecoder, FramedEncoder, check_size, from_int16, require, to_int16
-from benchmark.types import CodecInfo, Decoder, Encoder, Signal, Slot
+from benchmark.types import Card, CodecInfo, Decoder, Encoder, Signal, Slot
 
 RATES = range(8_000, 96_001, 50)  # Hz: a multiple of 50 gives 20 ms a whole number of samples
+CARD = Card(
+    family="anchor: transparent",
+    rates="256 kbit/s at 16 kHz; 16 bits per sample at any rate",
+    source="RFC 3551, section 4.5.11 (L16); our own code",
+    code="Apache-2.0",
+)
 
 
 class Pcm:
