@@ -28,7 +28,7 @@ TRIAL = ["codec", "channel", "protection", "concealment", "utterance"]
 
 def axes_suite(**changes: Any) -> suite.Suite:
     keys = {
-        "codecs": {"chunk": CHUNK, "tokens": TOKENS, "mulaw": "mulaw"},
+        "codecs": {"chunk": CHUNK, "tokens": TOKENS, "linear": "pcm:rate=8000"},
         "channels": ["clean", LOSSY],
         "protection": ["none", COPY],
         "concealment": ["mute", "interpolate"],
@@ -55,11 +55,11 @@ def results(finished: Path) -> pd.DataFrame:
 
 def test_every_codec_runs_under_every_protection_with_the_strategies_it_has(results: pd.DataFrame) -> None:
     trials = {tuple(place) for place in results[["codec", "protection", "concealment"]].drop_duplicates().to_numpy()}
-    heard = {"chunk": ["mute", "interpolate"], "tokens": ["mute", "interpolate"], "mulaw": [OWN]}
+    heard = {"chunk": ["mute", "interpolate"], "tokens": ["mute", "interpolate"], "linear": [OWN]}
     assert trials == {(codec, p, name) for codec, names in heard.items() for p in ("none", COPY) for name in names}
     counts = results.groupby(TRIAL).size()
-    assert set(counts["mulaw", "clean"]) == {20}
-    assert set(counts["mulaw", LOSSY]) == {26}, "and bursts and gaps, and the mel distance in holes and in the worst"
+    assert set(counts["linear", "clean"]) == {20}
+    assert set(counts["linear", LOSSY]) == {26}, "and bursts and gaps, and the mel distance in holes and in the worst"
     assert set(counts["chunk", "clean"]) == {21}, "and recovery_ms"
     own = results["name"].isin(["recovery_ms", "window_mel_distance"]).sum()
     assert len(set(results["key"])) == len(counts) + len(counts) + own
@@ -91,7 +91,7 @@ def test_a_strategy_that_no_codec_knows_is_refused(tmp_path: Path) -> None:
         make_run(asked, tmp_path)
     with pytest.raises(UserError, match="loss strategy 'interpolat'"):
         estimate(asked, Options(tmp_path))
-    results, _ = make_run(quick_suite("mulaw", concealment=["interpolat"]), tmp_path)
+    results, _ = make_run(quick_suite("pcm", concealment=["interpolat"]), tmp_path)
     assert set(results["concealment"]) == {OWN}, "where none has any, there is nothing to choose"
 
 
@@ -104,9 +104,10 @@ def test_a_wrong_protection_is_refused_before_any_work(text: str, message: str, 
         plan(axes_suite(protection=[text]), tmp_path)
 
 
-def test_the_dropout_suite_goes_through_all_strategies_of_a_token_codec() -> None:
-    asked = suite.with_codecs(suite.load("dropout"), ["chunk=" + CHUNK])
-    assert strategies(INFO, asked.concealment) == tuple(INFO.concealments)
+def test_the_dropout_suite_takes_the_first_strategy_and_all_of_them_when_told() -> None:
+    first, *others = INFO.concealments
+    assert strategies(INFO, suite.load("dropout").concealment) == (first,)
+    assert strategies(INFO, suite.load("dropout", [("concealment", "all")]).concealment) == (first, *others)
 
 
 # --- what they say ---
@@ -132,8 +133,8 @@ def test_link_rows_of_copies_against_arithmetic(results: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("codec", "protection", "concealment", "latency"),
     [
-        ("mulaw", "none", OWN, 20 + 60),
-        ("mulaw", COPY, OWN, 20 + 20 + 60),
+        ("linear", "none", OWN, 20 + 60),
+        ("linear", COPY, OWN, 20 + 20 + 60),
         ("chunk", "none", "mute", 80 + 60),
         ("chunk", "none", "interpolate", 80 + 60 + 80),  # one frame more
         ("chunk", COPY, "mute", 80 + 80 + 60),
@@ -152,7 +153,7 @@ def test_latency_is_all_that_is_waited_for(
 
 
 def test_strategies_are_heard_where_something_is_lost(results: pd.DataFrame) -> None:
-    rows = results[(results["name"] == "mel_distance") & (results["codec"] != "mulaw")]
+    rows = results[(results["name"] == "mel_distance") & (results["codec"] != "linear")]
     heard = rows.groupby(["codec", "channel", "protection"])["value"].nunique()
     assert set(heard[:, LOSSY]) == {2}
     assert set(heard[:, "clean"]) == {1}
@@ -174,7 +175,7 @@ def test_an_offline_codec_has_no_latency(tmp_path: Path) -> None:
 
 
 def test_copies_leave_fewer_frames_missing_in_the_same_weather(results: pd.DataFrame) -> None:
-    for codec, name in (("mulaw", OWN), ("chunk", "mute"), ("tokens", "mute")):
+    for codec, name in (("linear", OWN), ("chunk", "mute"), ("tokens", "mute")):
         place = {"codec": codec, "channel": LOSSY, "concealment": name}
         (lost, again), (plain, safe) = (
             [one(results, value, protection=p, **place) for p in ("none", COPY)]
@@ -296,7 +297,7 @@ def test_provenance_names_protections_strategies_and_groups(finished: Path) -> N
     assert record["concealment"] == ["mute", "interpolate"]
     assert record["codecs"]["tokens"]["group"] == 4
     assert record["codecs"]["tokens"]["concealments"]["interpolate"] == 20.0
-    assert record["codecs"]["mulaw"]["concealments"] == {}
+    assert record["codecs"]["linear"]["concealments"] == {}
     assert suite.as_dict(suite.load(str(finished / "run.json"))) == suite.as_dict(axes_suite())
 
 
@@ -307,7 +308,7 @@ def test_timing_is_of_the_first_protection_and_strategy(finished: Path) -> None:
     assert {tuple(place) for place in timed[["codec", "concealment"]].to_numpy()} == {
         ("chunk", "mute"),
         ("tokens", "mute"),
-        ("mulaw", OWN),
+        ("linear", OWN),
     }
 
 
