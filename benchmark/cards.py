@@ -38,6 +38,7 @@ def facts(subject: Subject) -> dict[str, Any]:
         "concealments": {name: 1000 * n * info.frame / info.rate_in for name, n in info.concealments.items()},
         "delay": {k: v for k, v in subject.measured.items() if k != "samples"},
         "identity": dict(info.identity),
+        "trained": info.trained,
     }
 
 
@@ -91,8 +92,8 @@ def state(known: Mapping[str, Any]) -> str:
     """Whether the codec of these `facts` ran, and what it needs if it did not."""
     if known["status"] != "ok":
         return f"needs: {known['reason']}" if known["status"] == "skipped" else f"broken: {known['reason']}"
-    untrained = str((known.get("identity") or {}).get("weights", "")).startswith("random")
-    return "runs, with random weights: speed and plumbing, nothing about quality" if untrained else "runs"
+    trained = known.get("trained", True)
+    return "runs" if trained else "runs, with random weights: speed and plumbing, nothing about quality"
 
 
 def _large(value: float | None, unit: str) -> str:

@@ -329,7 +329,9 @@ def _check(options: argparse.Namespace) -> int:
         told = verdict.problem or verdict.remark
         sys.stdout.write(f"{mark}  {verdict.promise}" + (f": {told}" if told else "") + "\n")
     broken = sum(bool(v.problem) for v in verdicts)
-    result = f"{options.spec}: {broken} promises broken" if broken else f"{options.spec} keeps its promises"
+    exempt = sum(bool(v.remark) for v in verdicts)
+    kept = f"{options.spec} keeps its promises" + (f", but for {exempt} that cannot be tried" if exempt else "")
+    result = f"{options.spec}: {broken} promises broken" if broken else kept
     sys.stdout.write(f"{result}\n")
     return WORSE if broken else FINE
 

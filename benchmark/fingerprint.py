@@ -86,7 +86,7 @@ def _package(module: str) -> str:
 
 def _without_words(tree: ast.Module) -> ast.Module:
     """The tree without its docstrings, and without what a codec's module tells a reader (`benchmark.types.Card`)."""
-    tree.body = [node for node in tree.body if not _is_card(node)]
+    tree.body = [node for node in tree.body if not is_card(node)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -96,8 +96,9 @@ def _without_words(tree: ast.Module) -> ast.Module:
     return tree
 
 
-def _is_card(node: ast.stmt) -> bool:
+def is_card(node: ast.stmt) -> bool:
+    """Whether it is ``CARD = Card(...)``, which tells a reader of a codec, and does nothing."""
     match node:
-        case ast.Assign(targets=[ast.Name(id="CARD")]) | ast.AnnAssign(target=ast.Name(id="CARD")):
+        case ast.Assign(targets=[ast.Name(id="CARD")], value=ast.Call(func=ast.Name(id="Card"))):
             return True
     return False

@@ -112,10 +112,8 @@ def _losses(sent: Transmission, trial: Trial) -> list[Measured]:
 
 def _coarse(sent: Transmission) -> Iterator[Measured]:
     """Of frames that travel in layers, which were played from a part of their bits."""
-    if any(frame.part != "whole" for packet in sent.stream.packets for frame in packet.frames):
-        played = [(f, slot.payload) for f, slot in zip(sent.frames, sent.playout.slots, strict=True) if f.payload]
-        coarse = sum(payload is not None and len(payload) < len(frame.payload) for frame, payload in played)
-        yield Measured.ratio("coarse_share", coarse, len(played))
+    if sent.layered:
+        yield Measured.ratio("coarse_share", sent.coarse, sum(bool(f.payload) for f in sent.frames))
 
 
 def _bursts(missing: Booleans, frame_ms: float) -> Iterator[Measured]:

@@ -42,6 +42,8 @@ def cards(specs: Sequence[str]) -> Iterator[str]:
     """
     from benchmark.cards import card
 
+    for spec in specs:
+        registry.check_parameters("codec", registry.parse(spec))  # all of them, before the first takes its time
     for number, spec in enumerate(specs):
         yield from ([""] if number else [])
         yield f"{spec}: {_first_line('codec', registry.parse(spec).name)}"

@@ -205,7 +205,8 @@ class _Room:
             sent = transmitted(self.inputs, self.heard, self.encoded, self._stream(trial.scene.protection), trial)
         except NotMeasured as error:  # the protection cannot carry these frames
             return {ask.key: _unmeasured(ask.scorer, error) for ask in asks}
-        complete = trial.concealment != OWN and not sent.missing.any() and not sent.flipped  # all strategies give one
+        whole = not sent.missing.any() and not sent.flipped and not sent.coarse
+        complete = trial.concealment != OWN and whole  # all strategies give one
         same = self.scores.setdefault(("", b"") if complete else (trial.concealment, _pattern(sent)), {})
         new = [ask for ask in asks if ask.scorer is not None and (ask.scorer.identity, ask.reference) not in same]
         if new:
@@ -270,8 +271,9 @@ class _Room:
         try:
             if scorer is WINDOWS:
                 return holes.in_windows(Audio(self.heard.clean, self.inputs.speech.rate), degraded, where)
-            if sent.flipped:
-                raise NotMeasured("not_applicable", "bit errors change the output outside the holes too")
+            if sent.flipped or sent.coarse:
+                what = "bit errors change" if sent.flipped else "frames that are played in part change"
+                raise NotMeasured("not_applicable", f"{what} the output outside the holes too")
             if where and self.whole is None:
                 self.whole = self._decoded([Slot(f.index, f.payload) for f in self.encoded.frames], OWN)
             return holes.recovered(degraded.signal if self.whole is None else self.whole, degraded, where)
@@ -340,7 +342,7 @@ def _pattern(sent: Transmission) -> bytes:
     """What the decoder can see of a transmission: equal patterns decode to equal signals."""
     slots = sent.playout.slots
     seen = b"".join(bytes([s.payload is None, len(s.ahead), *(a is None for a in s.ahead)]) for s in slots)
-    if not sent.flipped:
+    if not sent.flipped and not sent.layered:
         return seen
     return seen + digest([[None if p is None else p.hex() for p in (s.payload, *s.ahead)] for s in slots]).encode()
 

@@ -125,7 +125,7 @@ def _before(scenes: Iterable[Scene]) -> tuple[Subject, ...]:
 def codec_identity(subject: Subject, info: CodecInfo) -> str:
     """A digest of all that decides a codec's output."""
     facts = (info.rate_in, info.rate_out, info.frame, info.delay, info.lookahead, info.streaming, info.frame_bits)
-    grouped = (info.group, dict(info.concealments))
+    grouped = (info.group, dict(info.concealments), info.layers)
     return digest("codec", str(subject.spec), subject.fingerprint, facts, grouped, dict(info.identity), harness())
 
 

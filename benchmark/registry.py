@@ -1,5 +1,6 @@
 """The one place that turns names into objects: `opus` is `baselines/opus.py`, built by its `make(**parameters)`."""
 
+import ast
 import difflib
 import importlib
 import importlib.util
@@ -18,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from benchmark.fingerprint import is_card
 from benchmark.types import Card, Scalar, Spec, UserError, ValueInfo
 
 PACKAGES = {
@@ -136,7 +138,8 @@ def factory(kind: str, name: str) -> Callable[..., Any]:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
-        raise UserError(f"{kind} {name!r}: importing {module_name} failed: {type(error).__name__}: {error}") from error
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise UserError(f"{kind} {name!r}: importing {module_name} failed: {why}") from error
     if not hasattr(module, attribute):
         raise UserError(f"{kind} {name!r}: {module_name} has no {attribute!r}. {nearest(attribute, _public(module))}")
     found = getattr(module, attribute)
@@ -180,12 +183,31 @@ def make(kind: str, spec: Spec) -> Any:
 def card(name: str) -> Card | None:
     """What the module of a codec tells of it, if it does.
 
+    Others' modules are read and never imported here: whatever they do, they do in a child.
+
     Raises:
-        UserError: when its module cannot be imported.
+        UserError: for an unknown codec.
     """
-    factory("codec", name)  # which says what is wrong with the module
-    found = getattr(importlib.import_module(locate("codec", name)[0]), "CARD", None)
-    return found if isinstance(found, Card) else None
+    module = locate("codec", name)[0]
+    if module.partition(".")[0] == PACKAGES["codec"]:
+        found = getattr(importlib.import_module(module), "CARD", None)
+        return found if isinstance(found, Card) else None
+    try:
+        spec = importlib.util.find_spec(module)
+        source = Path(spec.origin).read_bytes() if spec is not None and spec.origin is not None else b""
+        return _card(ast.parse(source))
+    except (OSError, SyntaxError, ValueError, TypeError):  # compiled; damaged; not of plain texts
+        return None
+
+
+def _card(tree: ast.Module) -> Card | None:
+    """The constant of `benchmark.fingerprint.is_card`, of plain texts."""
+    for node in filter(is_card, tree.body):
+        assert isinstance(node, ast.Assign)
+        assert isinstance(node.value, ast.Call)
+        plain = [ast.literal_eval(argument) for argument in node.value.args]
+        return Card(*plain, **{str(k.arg): ast.literal_eval(k.value) for k in node.value.keywords})
+    return None
 
 
 @cache

@@ -46,6 +46,17 @@ class Transmission(NamedTuple):
         """Per frame, whether it is not there in time."""
         return self.playout.lost | self.playout.late
 
+    @property
+    def layered(self) -> bool:
+        """Whether frames travel in parts, so that a payload may be played in part."""
+        return any(frame.part != "whole" for packet in self.stream.packets for frame in packet.frames)
+
+    @property
+    def coarse(self) -> int:
+        """Frames of which the coarse part alone is played."""
+        pairs = zip(self.frames, self.playout.slots, strict=True)
+        return sum(slot.payload is not None and len(slot.payload) < len(frame.payload) for frame, slot in pairs)
+
 
 def transmit(
     frames: Sequence[Frame],

@@ -16,6 +16,7 @@ COLUMNS = {
     "size": "Size",
     "operations": "Operations",
     "memory": "Peak memory",
+    "versions": "Versions",
 }
 
 
@@ -33,7 +34,6 @@ def _card(run: Run, name: str, labels: list[str]) -> dict[str, Any]:
     return {
         "name": name,
         "told": cards.told(run.facts["codecs"][labels[0]]),
-        "versions": next((line["versions"] for line in lines.values() if "versions" in line), ""),
         "heads": [COLUMNS[head] for head in shown],
         "labels": [
             (label, run.facts["codecs"][label]["spec"], line["state"], [line.get(head, "–") for head in shown])

@@ -238,7 +238,7 @@ def _fields(found: Tolerance, digits: int) -> list[Field]:
     clean = replace(_field(found.clean, digits), coverage=coverage, partial=partial)
     value = found.break_point.value
     order = None if value is None else min(value, 1.0)
-    breaks = Field(rate(value, found.levels), order, _between(found.break_point, found.levels))
+    breaks = Field(rate(value, found.levels), order, between(found.break_point, found.levels))
     return [clean, _field(found.area, digits), breaks]
 
 
@@ -261,7 +261,8 @@ def rate(loss: float | None, levels: Sequence[float]) -> str:
     return f"< {100 * levels[1]:g}" if loss < levels[1] else number(100 * loss, 1)
 
 
-def _between(found: Estimate, levels: Sequence[float]) -> str:
+def between(found: Estimate, levels: Sequence[float]) -> str:
+    """The interval of a break point, in percent as `rate` has it; empty where there is none."""
     if found.low is None:
         return ""
     low, high = rate(found.low, levels), rate(found.high, levels)

@@ -19,6 +19,7 @@ NETWORK: tuple[tuple[str, str, Text], ...] = (
     ("Lost", "loss_rate", percent),
     ("Late", "late_rate", percent),
     ("Frames missing", "residual_loss", percent),
+    ("Frames played in part", "coarse_share", percent),
     ("Mean burst", "burst_ms", milliseconds),
     ("Longest burst, per file", "longest_burst_ms", milliseconds),
     ("RFC 3611: lost in bursts", "rfc3611_burst_density", percent),

@@ -3,16 +3,18 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmark.stats import NOTHING, Estimate
-from reports import costs, dropout
+from reports import costs, dropout, table
 from reports.facts import algorithmic
-from reports.summary import INPUT, Run, load, number, precision
+from reports.summary import EMPTY, INPUT, Cell, Run, load, number, precision
 from reports.table import PRINTERS, Block, Format
+from reports.words import loss_free
 
-CSV_COLUMNS = ("codec", "quantity", "measured_by", "unit", "value", "low", "high", "n", "asked")
+CSV_COLUMNS = ("codec", "quantity", "measured_by", "unit", "value", "low", "high", "n", "asked", "printed")
 LOSS_FREE = " · loss_free"
 
 
@@ -57,7 +59,7 @@ SCORES = (
     Quantity("on the wire", "kbit/s", ("wire_bps",), "any codec that runs", 1e-3, 2),
     Quantity("predicted MOS", "", ("utmos", "nisqa_mos", "dnsmos_ovrl", "plcmos"), "metrics: dnsmos, nisqa or utmos"),
     Quantity("PESQ", "", ("pesq_wb", "pesq_nb"), "metrics: pesq"),
-    Quantity("STOI", "", ("stoi", "estoi"), "metrics: stoi"),
+    Quantity("STOI", "", ("stoi",), "metrics: stoi"),
     Quantity("dWER", "%", ("dwer",), "metrics: asr", 100, 1),
     Quantity(
         "speaker similarity", "", ("spk_sim_wavlm", "spk_sim_ecapa", "spk_sim_resemblyzer"), "metrics: speaker_ecapa"
@@ -78,19 +80,28 @@ def field(run: Run) -> Field:
     codecs = owners(run)
     made = [
         *((quantity, _scores(run, codecs, quantity)) for quantity in SCORES),
-        (LATENCY, Column(*LATENCY[:1], "", "ms", tuple(Entry(algorithmic(run.about(codec))) for codec in codecs))),
+        (LATENCY, Column(*LATENCY[:1], "", "ms", tuple(latency(run, codec) for codec in codecs))),
         *((quantity, _costs(run, codecs, quantity)) for quantity in COSTS),
         (TOLERANCE, _tolerance(run, codecs)),
     ]
     shown = tuple(column for _, column in made if any(entry.text != "–" for entry in column.entries))
     missing = [f"{quantity.head} ({quantity.how})" for quantity, column in made if column not in shown]
     notes = [f"{codec}: {why}." for codec in codecs if (why := absent(run, codec))]
+    if loss_free(run) is None:
+        notes.append("This run has no condition without loss on clean speech, where scores and rates would be from.")
     return Field(codecs, shown, (*notes, *([f"Not in this run: {', '.join(missing)}."] if missing else [])))
 
 
 def owners(run: Run) -> tuple[str, ...]:
     """One label for each codec: under its first protection and loss strategy."""
     return tuple(list({run.origin(codec): codec for codec in reversed(run.codecs)}.values())[::-1])
+
+
+def latency(run: Run, codec: str) -> Entry:
+    """The algorithmic one, ms; none of a codec that hears the whole file first."""
+    text = algorithmic(run.about(codec))
+    value = float(text) if text[0].isdigit() else None
+    return Entry(text, Estimate(value, None, None, int(value is not None), 0), 1)
 
 
 def absent(run: Run, codec: str) -> str:
@@ -103,15 +114,29 @@ def measured_by(run: Run, names: Sequence[str], codecs: Sequence[str]) -> str:
     """The first of these values that any of the codecs has, by its first scorer; "" where none has."""
     for name in names:
         for metric in (m for m in run.metrics if run.base(m) == name and not m.endswith((INPUT, LOSS_FREE))):
-            if any(run.overall(codec, metric).estimate.value is not None for codec in codecs):
+            if any(clean(run, codec, metric).estimate.value is not None for codec in codecs):
                 return metric
     return ""
+
+
+def clean(run: Run, codec: str, metric: str) -> Cell:
+    """What was measured without loss, on clean speech; empty in a run that has no such condition."""
+    condition = loss_free(run)
+    return EMPTY if condition is None else run.cell(codec, condition.name, metric)
+
+
+def scorer(run: Run, metric: str) -> str:
+    """Who measured it, with all parameters."""
+    found = run.rows.loc[run.rows["metric"] == metric, "scorer"]
+    return str(found.iloc[0]) if len(found) else ""
 
 
 def _scores(run: Run, codecs: Sequence[str], quantity: Quantity) -> Column:
     metric = measured_by(run, quantity.names, codecs)
     entries = tuple(entry(run, codec, metric, quantity) for codec in codecs)
-    named = run.named(metric) if (metric and len(quantity.names) > 1) or run.base(metric) != metric else ""
+    named = run.named(metric) if metric and len(quantity.names) > 1 else ""
+    if quantity.names == ("dwer",) and metric:  # of which the recogniser decides
+        named = scorer(run, metric)
     if named.startswith(quantity.head):  # PESQ-WB says PESQ
         return Column(named, "", quantity.unit, entries)
     return Column(quantity.head, named, quantity.unit, entries)
@@ -119,11 +144,11 @@ def _scores(run: Run, codecs: Sequence[str], quantity: Quantity) -> Column:
 
 def entry(run: Run, codec: str, metric: str, quantity: Quantity) -> Entry:
     """What a codec was measured to have of a quantity, by this metric."""
-    cell = run.overall(codec, metric)
+    cell = clean(run, codec, metric)
     digits = quantity.digits if quantity.digits is not None else precision(run, metric) if metric else 0
     estimate = scaled(cell.estimate, quantity.factor)
     half = "" if estimate.half is None or quantity.unit == "kbit/s" else f" ± {number(estimate.half, digits)}"
-    partly = f" ({estimate.n}/{cell.asked})" if estimate.n < cell.asked else ""
+    partly = f" ({estimate.n}/{cell.asked})" if 0 < estimate.n < cell.asked else ""
     return Entry(number(estimate.value, digits) + half + partly, estimate, cell.asked)
 
 
@@ -155,11 +180,19 @@ def tolerated(run: Run) -> tuple[str, dict[str, Entry]]:
     for name in TOLERANCE.names:
         curve, found = dropout.tolerances(run, name)
         if found:
-            return f"{run.named(name)}, {curve}", {
-                codec: Entry(dropout.rate(t.break_point.value, t.levels), scaled(t.break_point, 100), t.asked)
-                for codec, t in found.items()
-            }
+            return f"{run.named(name)}, {curve}", {codec: _broken(t) for codec, t in found.items()}
     return "", {}
+
+
+def _broken(found: dropout.Tolerance) -> Entry:
+    """A break point in percent, with its interval."""
+    between, covered = dropout.between(found.break_point, found.levels), found.clean.n
+    partly = f" ({covered}/{found.asked})" if covered < found.asked else ""
+    beyond = found.break_point.value in (None, inf)
+    estimate = NOTHING if beyond else scaled(found.break_point, 100)
+    return Entry(
+        " ".join(filter(None, [dropout.rate(found.break_point.value, found.levels), between])) + partly, estimate
+    )
 
 
 # --- Printed ---
@@ -172,6 +205,8 @@ def render(folder: Path, format: Format) -> str:
         UserError: when the folder is no finished run.
     """
     run = load(folder)
+    if run.loose:  # files from elsewhere, of which there is nothing but scores
+        return table.render(folder, format)
     found = field(run)
     return _csv(found) if format == "csv" else PRINTERS[format](_block(run, found))
 
@@ -180,7 +215,8 @@ def _block(run: Run, found: Field) -> Block:
     clusters = max((cell.estimate.clusters for cell in run.cells.values()), default=0)
     interval = f"Value ± half of the 95 % interval over {clusters} speakers. " if clusters > 1 else ""
     body = zip(found.codecs, *([entry.text for entry in column.entries] for column in found.columns), strict=True)
-    note = interval + " ".join([f"{SAYS} {TOLERATED}", *found.notes])
+    robust = [TOLERATED] if any(column.head == TOLERANCE.head for column in found.columns) else []
+    note = interval + " ".join([SAYS, *robust, *found.notes])
     return Block("Codecs, without loss and on clean speech", note, ("codec", *map(head, found.columns)), tuple(body))
 
 
@@ -206,5 +242,5 @@ def _lines(found: Field) -> Iterator[tuple[object, ...]]:
     for place, codec in enumerate(found.codecs):
         for column in found.columns:
             text, estimate, asked = column.entries[place]
-            value = text if estimate.value is None and text != "–" else estimate.value
-            yield codec, column.head, column.by, column.unit, value, estimate.low, estimate.high, estimate.n, asked
+            ends = estimate.value, estimate.low, estimate.high
+            yield codec, column.head, column.by, column.unit, *ends, estimate.n, asked, text

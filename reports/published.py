@@ -12,14 +12,14 @@ import yaml
 
 from benchmark import registry
 from benchmark.manifest import shipped
-from benchmark.types import UserError
 from reports import field
-from reports.facts import algorithmic
 from reports.field import Entry, Quantity
 from reports.summary import Run, number
 
 EXACT = 0.01  # of a stated fact: what is counted from bytes or shapes agrees to one percent
-DATA = "librispeech_test_clean"  # on which the published scores are
+PRINTED = {"net_bps": 5, "latency_ms": 0.5, "parameters": 0.5e6, "macs_per_s": 0.5e9}  # half of their last digit
+DATA, UTTERANCES = "librispeech_test_clean", 2620  # on which the published scores are
+RECOGNISER = ("model=whisper", "weights=small")  # by which the published dWER is
 SCORES: dict[str, Quantity] = {
     "net_bps": field.SCORES[0],
     "utmos": Quantity("UTMOS", "", ("utmos",), "metrics: utmos", digits=2),
@@ -89,7 +89,19 @@ def section(run: Run) -> Published | None:
     protocols = dict.fromkeys(known["sources"][figure["source"]]["protocol"] for _, figure in used)
     lines = tuple(line for codec, figure in used for line in _lines(run, codec, figure))
     said = tuple(known["protocols"][protocol] for protocol in protocols)
-    return Published(lines, said, tuple(HEADS.get(name) or _headed(name) for name in CLAIMED), claims)
+    return Published(lines, said, tuple(_claimed_head(run, name) for name in CLAIMED), claims)
+
+
+def _claimed_head(run: Run, name: str) -> str:
+    """What a column of the article is about, and by what the suite measured it, where there is a choice."""
+    by = (
+        field.tolerated(run)[0]
+        if name == TOLERATED
+        else run.named(m)
+        if name == "mos" and (m := _metric(run, name))
+        else ""
+    )
+    return (HEADS.get(name) or _headed(name)) + (f" (here by {by})" if by else "")
 
 
 def _headed(name: str) -> str:
@@ -98,12 +110,11 @@ def _headed(name: str) -> str:
 
 
 def _parameters(run: Run, codec: str) -> tuple[str, dict[str, Any]] | None:
-    """A codec's name and all its parameters, those that nobody gave too; None where the codec is not known here."""
-    try:
-        spec = registry.parse(str(run.about(codec).get("spec", "")))
-        accepted = inspect.signature(registry.factory("codec", spec.name)).parameters.values()
-    except (UserError, ValueError):
-        return None
+    """A codec's name and all its parameters, those that nobody gave too; None where nothing of it is published."""
+    spec = registry.parse(str(run.about(codec).get("spec", "")))
+    if spec.name not in {entry["codec"] for entry in (*figures()["figures"], *figures()["claims"])}:
+        return None  # also codecs from elsewhere, whose modules are not to be run here
+    accepted = inspect.signature(registry.factory("codec", spec.name)).parameters.values()
     return spec.name, {p.name: p.default for p in accepted} | dict(spec.params)
 
 
@@ -122,19 +133,19 @@ def _lines(run: Run, codec: str, figure: Mapping[str, Any]) -> Iterator[Line]:
         why = _unchecked(run, codec, name, found)
         unit = HEADS[name] if name in HEADS else _headed(name)
         shown = "–" if why else found.text
-        yield Line(codec, unit, _shown(name, value), cited, shown, why or _verdict(run, name, value, found))
+        yield Line(codec, unit, _shown(name, value), cited, shown, why or _verdict(run, codec, figure, name, found))
 
 
 def _found(run: Run, codec: str, name: str) -> Entry:
     """What was measured, in the unit it is shown in."""
     if name == LATENCY:
-        return Entry(algorithmic(run.about(codec)))
+        return field.latency(run, codec)
     if name == TOLERATED:
         return field.tolerated(run)[1].get(codec, Entry("–"))
     if name in COSTS:
         return field.cost(run, codec, COSTS[name])
     quantity = SCORES[name]
-    return field.entry(run, codec, field.measured_by(run, quantity.names, [codec]), quantity)
+    return field.entry(run, codec, field.measured_by(run, quantity.names, field.owners(run)), quantity)
 
 
 def _unchecked(run: Run, codec: str, name: str, found: Entry) -> str:
@@ -150,7 +161,7 @@ def _unchecked(run: Run, codec: str, name: str, found: Entry) -> str:
 
 
 def _untrained(run: Run, codec: str) -> bool:
-    return str((run.about(codec).get("identity") or {}).get("weights", "")).startswith("random")
+    return run.about(codec).get("trained") is False
 
 
 def _shown(name: str, value: float) -> str:
@@ -161,18 +172,45 @@ def _shown(name: str, value: float) -> str:
     return number(quantity.factor * value, quantity.digits or 0)
 
 
-def _verdict(run: Run, name: str, value: float, found: Entry) -> str:
-    if name in (LATENCY, "net_bps", *COSTS):
-        reached = float(found.text) if name == LATENCY and found.text[0].isdigit() else found.estimate.value
-        stated = float(_shown(name, value))
-        return "agrees" if reached is not None and abs(reached - stated) <= EXACT * stated else "differs"
+def _verdict(run: Run, codec: str, figure: Mapping[str, Any], name: str, found: Entry) -> str:
+    """What came of checking a figure: a fact agrees or differs; a score is checked where all else is the same."""
+    value = figure["values"][name]
+    if name in PRINTED:
+        quantity = (SCORES | COSTS).get(name)
+        factor = quantity.factor if quantity else 1.0
+        reached, close = found.estimate.value, factor * max(EXACT * value, PRINTED[name])
+        return "agrees" if reached is not None and abs(reached - factor * value) <= close * (1 + 1e-9) else "differs"
+    if other := list(_other(run, codec, figure, name)):
+        return f"beside it: {', '.join(other)}"
     low, high = found.estimate.low, found.estimate.high
-    shown = SCORES[name].factor * value
-    same = any(DATA in str(data.get("name")) for data in run.facts["data"])
-    where = "on the same data" if same else "on other data"
     if low is None or high is None:
-        return f"beside it, {where}; no interval"
-    return f"{'inside' if low <= shown <= high else 'outside'} the interval, {where}"
+        return "beside it: no interval"
+    return "inside the interval" if low <= SCORES[name].factor * value <= high else "outside the interval"
+
+
+def _other(run: Run, codec: str, figure: Mapping[str, Any], name: str) -> Iterator[str]:
+    """What is not as it was when a score was published."""
+    data = run.facts["data"]
+    if len(data) != 1 or DATA not in str(data[0].get("name")):
+        yield "other data"
+    elif data[0].get("utterances") != UTTERANCES:
+        yield f"{data[0].get('utterances')} of {UTTERANCES} utterances"
+    if name == "dwer" and not all(part in field.scorer(run, _metric(run, name)) for part in RECOGNISER):
+        yield "another recogniser"
+    if settings := _settings(run, codec, figure):
+        yield f"with {settings}"
+
+
+def _metric(run: Run, name: str) -> str:
+    return field.measured_by(run, SCORES[name].names, field.owners(run))
+
+
+def _settings(run: Run, codec: str, figure: Mapping[str, Any]) -> str:
+    """Parameters of the codec that neither the figure names nor are as they are by default."""
+    given = registry.parse(str(run.about(codec)["spec"])).params
+    accepted = inspect.signature(registry.factory("codec", figure["codec"])).parameters
+    odd = {k: v for k, v in given.items() if k not in figure["params"] and v != accepted[k].default}
+    return ", ".join(f"{k}={v}" for k, v in odd.items())
 
 
 # --- Claims of the article ---

@@ -69,6 +69,7 @@ PRETTY = {
     "loss_rate": "Share lost",
     "late_rate": "Share late",
     "residual_loss": "Frames missing",
+    "coarse_share": "Frames played in part",
     "redundancy_bps": "Redundancy",
     "latency_ms": "Latency",
     "recovery_ms": "Recovery",

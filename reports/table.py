@@ -180,7 +180,7 @@ def _markdown(block: Block) -> str:
 
     rule = "|---|" + "---:|" * (len(block.head) - 1)
     table = "\n".join([line(block.head), rule, *map(line, block.body)])
-    return f"**{_markdown_text(block.title)}**\n\n{table}\n\n{block.note}\n"
+    return f"**{_markdown_text(block.title)}**\n\n{table}\n\n{_markdown_text(block.note)}\n"
 
 
 def _markdown_text(text: str) -> str:

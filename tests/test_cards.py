@@ -28,6 +28,7 @@ KNOWN = {
     "codebooks": 8,
     "concealments": {"own": 0.0, "mute": 0.0},
     "identity": {"weights": "random, seed 0"},
+    "trained": False,
 }
 
 
@@ -40,7 +41,18 @@ def test_every_codec_of_ours_has_a_card(name):
 
 def test_a_codec_of_anybody_else_may_have_none():
     assert registry.card("tests.planted:Ahead") is None
+    assert registry.card("json:loads") is None
     assert cards.told(cards.facts(plan.subject("x", "tests.planted:Ahead"))) == {}
+
+
+def test_the_module_of_anybody_else_is_read_and_never_run(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "carded_codec.py").write_text(
+        "CARD = Card('toy', rates='1', source='me', code='MIT')\nraise SystemExit\n"
+    )
+    assert registry.card("carded_codec:make") == Card("toy", "1", "me", "MIT")
+    (tmp_path / "odd_codec.py").write_text("CARD = Card(some.family)\nraise SystemExit\n")
+    assert registry.card("odd_codec:make") is None
 
 
 def test_what_is_told():
@@ -77,7 +89,7 @@ def test_what_is_technical():
     ("changes", "state"),
     [
         ({}, "runs, with random weights: speed and plumbing, nothing about quality"),
-        ({"identity": {}}, "runs"),
+        ({"trained": True}, "runs"),
         ({"status": "skipped", "reason": "no libtoy."}, "needs: no libtoy."),
         ({"status": "codec_failed", "reason": "it died"}, "broken: it died"),
     ],
@@ -108,6 +120,7 @@ def test_the_command_says_what_is_missing(capsys, tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         (["metrics", "stoi"], "`ls metrics` takes no names; cards are of codecs"),
+        (["codecs", "pcm", "tests.nothing:make"], "Python finds no module 'tests.nothing'"),
         (["codecs", "opsu"], "No codec called 'opsu'. Did you mean 'opus'?"),
         (["codecs", "pcm:rate=1"], "pcm: rate=1 is not allowed"),
     ],

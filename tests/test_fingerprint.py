@@ -147,9 +147,10 @@ def test_a_source_in_another_encoding_is_read_as_it_says(place):
 
 
 def test_what_a_card_tells_changes_nothing(place):
-    texts = ("x = 2\n", "CARD = 1\nx = 2\n", "CARD: int = 3\nx = 2\n")
+    texts = ("x = 2\n", "CARD = Card('one')\nx = 2\n", "CARD = Card('two', code='MIT')\nx = 2\n")
     assert len({of(place, "fp_mine", fp_mine=text) for text in texts}) == 1
-    assert of(place, "fp_mine", fp_mine="CARD = 1\nx = 3\n") != of(place, "fp_mine", fp_mine=texts[0])
+    assert of(place, "fp_mine", fp_mine="CARD = Card('one')\nx = 3\n") != of(place, "fp_mine", fp_mine=texts[0])
+    assert of(place, "fp_mine", fp_mine="CARD = 1\nx = 2\n") != of(place, "fp_mine", fp_mine="CARD = 2\nx = 2\n")
 
 
 def test_threads_may_ask_at_once() -> None:

@@ -12,10 +12,12 @@ from benchmark import registry
 from benchmark.bits import divide, pack, unite, unpack
 from benchmark.hosts import CodecHost
 from benchmark.packetise import packetise
+from benchmark.pipeline import _pattern
 from benchmark.playout import AHEAD, earliest, play
 from benchmark.protection.layers import Layers
 from benchmark.tokens import TokenCodec, TokenLayout, token_info
-from benchmark.types import LOST, NotMeasured, Slot, UserError
+from benchmark.transmission import Transmission
+from benchmark.types import LOST, Fate, NotMeasured, Slot, UserError
 from tests.quick import make_run, suite
 
 MS = 1_000_000
@@ -24,10 +26,10 @@ CODEBOOKS, BITS = 5, 4
 
 
 class Digits(TokenCodec):
-    """The mean of 20 ms as a hexadecimal fraction, a digit per codebook, from 0 (full scale down) to 1 (up)."""
+    """The mean of `hop` samples as a hexadecimal fraction, a digit per codebook, from 0 (full scale down) to 1 (up)."""
 
-    def __init__(self, codebooks: int = CODEBOOKS) -> None:
-        self.layout = TokenLayout(RATE, RATE, HOP, HOP, BITS, codebooks, residual=True)
+    def __init__(self, codebooks: int = CODEBOOKS, hop: int = HOP) -> None:
+        self.layout = TokenLayout(RATE, RATE, hop, hop, BITS, codebooks, residual=True)
         self.info = token_info(self.layout, {})
 
     def token_encoder(self):
@@ -37,7 +39,7 @@ class Digits(TokenCodec):
         return self
 
     def push(self, codes):
-        return np.repeat(codes[:, 0] * 2 - 1, HOP).astype(np.float32)
+        return np.repeat(codes[:, 0] * 2 - 1, self.layout.hop_out).astype(np.float32)
 
     def codes(self, tokens):
         return (tokens @ 16.0 ** -np.arange(1, tokens.shape[1] + 1))[:, None].astype(np.float32)
@@ -52,18 +54,19 @@ class DigitsEncoder:
 
     def push(self, signal):
         self.rest = np.concatenate([self.rest, signal])
-        whole = len(self.rest) // HOP * HOP
+        hop = self.codec.layout.hop_in
+        whole = len(self.rest) // hop * hop
         ready, self.rest = self.rest[:whole], self.rest[whole:]
-        number = (ready.reshape(-1, HOP).mean(axis=1).astype(np.float64) + 1) / 2 * 16.0**self.codec.layout.codebooks
+        number = (ready.reshape(-1, hop).mean(axis=1).astype(np.float64) + 1) / 2 * 16.0**self.codec.layout.codebooks
         number = np.clip(np.floor(number), 0, 16**self.codec.layout.codebooks - 1).astype(np.int64)
         return number[:, None] // 16 ** np.arange(self.codec.layout.codebooks - 1, -1, -1) % 16
 
     def flush(self):
-        return self.push(np.zeros(-len(self.rest) % HOP, np.float32))
+        return self.push(np.zeros(-len(self.rest) % self.codec.layout.hop_in, np.float32))
 
 
-def make(codebooks: int = CODEBOOKS) -> Digits:
-    return Digits(codebooks)
+def make(codebooks: int = CODEBOOKS, hop: int = HOP) -> Digits:
+    return Digits(codebooks, hop)
 
 
 LEVELS = np.array([-0.9, -0.3, 0.123, 0.77, 0.5001, -0.0625, 0.3], np.float32)
@@ -175,6 +178,46 @@ def test_the_facts_count_them(tmp_path):
     assert coarse["denominator"] > 100
     assert 0.08 < coarse["value"] < 0.25  # 0.8 * 0.2 is the law
     assert set(results.loc[results["codec"].str.startswith("pcm"), "status"]) == {"not_applicable"}
+
+
+def test_what_is_played_in_part_is_scored_as_it_sounds(tmp_path):
+    """Beside a clean trial and without one; nothing may be taken from a transmission that was whole."""
+    codec, lossy = "tests.test_layers:make:hop=8", "gilbert:burst_ratio=1,loss=0.002"
+    keys = {"protection": ["layers:base=1"], "metrics": ["mel_distance"]}
+    alone, _ = make_run(suite(codec, channels=[lossy], **keys), tmp_path / "alone")
+    both, _ = make_run(suite(codec, channels=["clean", lossy], **keys), tmp_path / "both")
+
+    def of(results, name, channel=lossy):
+        return results[(results["name"] == name) & (results["channel"] == channel)].iloc[0]
+
+    assert of(both, "coarse_share")["value"] > 0
+    assert of(both, "mel_distance")["status"] == "ok"
+    assert of(both, "mel_distance")["value"] == of(alone, "mel_distance")["value"]
+    assert of(both, "mel_distance")["value"] != of(both, "mel_distance", "clean")["value"]
+
+
+def transmission(lost):
+    """Of three frames in two packets each, some of which are lost."""
+    _, frames, stream = sent()
+    delays = np.zeros(len(stream.packets), np.int64)
+    delays[list(lost)] = LOST
+    waits = np.zeros(len(frames), np.int64)
+    return Transmission(frames, stream, Fate(delays), waits, played(frames, stream, lost), 0, 0)
+
+
+def test_which_parts_were_there_is_part_of_what_a_decoder_sees():
+    whole, first, second, coarse = (transmission(lost) for lost in ([], [1], [3], [0]))
+    assert [t.coarse for t in (whole, first, second, coarse)] == [0, 1, 1, 0]
+    assert len({_pattern(t) for t in (whole, first, second, coarse)}) == 4
+
+
+def test_behind_frames_played_in_part_no_recovery_is_told(tmp_path):
+    channel = "gilbert:burst_ratio=1,loss=0.2"
+    keys = {"channels": [channel], "protection": ["layers:base=1"], "metrics": ["mel_distance"]}
+    results, _ = make_run(suite("tests.test_layers:make:hop=8", **keys), tmp_path)
+    row = results[results["name"] == "recovery_ms"].iloc[0]
+    assert row["status"] == "not_applicable"
+    assert "played in part" in row["reason"]
 
 
 def test_who_has_no_layers_is_not_sent_in_layers():
