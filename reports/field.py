@@ -7,6 +7,7 @@ from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmark.dropout import Tolerance
 from benchmark.stats import NOTHING, Estimate
 from reports import costs, dropout, table
 from reports.facts import algorithmic
@@ -184,7 +185,7 @@ def tolerated(run: Run) -> tuple[str, dict[str, Entry]]:
     return "", {}
 
 
-def _broken(found: dropout.Tolerance) -> Entry:
+def _broken(found: Tolerance) -> Entry:
     """A break point in percent, with its interval."""
     between, covered = dropout.between(found.break_point, found.levels), found.clean.n
     partly = f" ({covered}/{found.asked})" if covered < found.asked else ""
