@@ -6,6 +6,7 @@ level comes back over 5 ms. Frames lost before the first good one are silence.
 
 libcodec2's decoder draws phases from a random generator of the whole process, so the same frames decode
 differently in a used process: `fork_per_call` asks for a fork per file from a process that decoded nothing.
+A quarter of these lines tell how delays were measured and what the codec is; hence more than 100.
 """
 
 from importlib.metadata import version

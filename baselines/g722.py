@@ -8,7 +8,7 @@ does to the decoder's state: it goes on about as the sender's does (the idea of 
 What that brings over leaving the state alone, measured on 40 read utterances of 14 speakers (95 %): +0.03 +- 0.03
 PESQ-WB where 10 % are lost one by one, +0.04 +- 0.04 where 12 % are lost by threes, there also +0.03 +- 0.02 PLCMOS (27
 utterances). To code all lost frames again is worse in bursts (-0.07 +- 0.08 PESQ-WB): the state follows our fade, which
-the sender does not do (14 utterances).
+the sender does not do (14 utterances). These figures take this file over 100 lines.
 """
 
 import numpy as np

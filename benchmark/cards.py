@@ -39,6 +39,7 @@ def facts(subject: Subject) -> dict[str, Any]:
         "delay": {k: v for k, v in subject.measured.items() if k != "samples"},
         "identity": dict(info.identity),
         "trained": info.trained,
+        "carries_speech": info.carries_speech,
     }
 
 

@@ -45,9 +45,10 @@ def cards(specs: Sequence[str]) -> Iterator[str]:
     for spec in specs:
         registry.check_parameters("codec", registry.parse(spec))  # all of them, before the first takes its time
     for number, spec in enumerate(specs):
+        name, lines = registry.parse(spec).name, card(spec)
         yield from ([""] if number else [])
-        yield f"{spec}: {_first_line('codec', registry.parse(spec).name)}"
-        for head, text in {"parameters": _parameters("codec", registry.parse(spec).name), **card(spec)}.items():
+        yield f"{spec}: {_first_line('codec', name)}"
+        for head, text in {**lines, "parameters": f"{_parameters('codec', name)} (defaults)"}.items():
             yield f"  {head:<18}  {text}"
 
 

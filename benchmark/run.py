@@ -170,8 +170,8 @@ def _codec_warnings(subjects: Iterable[Subject]) -> Iterator[str]:
             yield f"{subject.label} has random weights: its scores show that it runs, and nothing about its quality"
         if subject.status != "ok":
             yield f"{subject.label} did not run ({subject.status}): {subject.reason}"
-        elif subject.info is not None and not subject.info.carries_speech:
-            continue
+        elif subject.info is not None and not (subject.info.carries_speech and subject.info.trained):
+            continue  # there is no delay to be measured
         elif subject.measured["measured_ms"] is None:
             yield f"{subject.label}: its delay cannot be measured; the declared one is removed, scores may suffer"
         elif not subject.measured["agrees"]:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
+TOLD = 3  # skipped codecs whose reasons stand on top; those of more stand on their cards
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """To know before reading numbers; `grave` when numbers are missing or doubtful because of it."""
@@ -168,19 +171,25 @@ def _tiles(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _notices(run: Run) -> Iterator[Notice]:
+    skipped = [label for label, codec in run.facts["codecs"].items() if codec.get("status") == "skipped"]
+    if len(skipped) > TOLD:
+        text = f"{', '.join(skipped)}. Their cards say what each needs."
+        yield Notice(f"{len(skipped)} codecs were skipped", text, grave=False)
     for label, codec in run.facts["codecs"].items():
         reason = codec.get("reason") or "no reason given"
-        if codec.get("status") == "skipped":
+        if label in skipped and len(skipped) <= TOLD:
             yield Notice(f"{label} was skipped", reason, grave=False)
         elif codec.get("status") == "codec_failed":
             yield Notice(f"{label} failed", reason, grave=True)
         delay = codec.get("delay") or {}
-        if delay.get("agrees") is False:
+        if delay.get("agrees") is False and codec.get("trained", True) and codec.get("carries_speech", True):
             yield Notice(f"{label}: its delay is not what it declares", _disagreement(delay), grave=True)
     for claim in latency.late_ones(run):
         text = f"Declared {milliseconds(claim.declared)} of latency, measured {milliseconds(claim.measured)}."
         yield Notice(f"{claim.codec}: it takes longer than it declares", text, grave=True)
     for warning in run.facts["warnings"]:
+        if any(str(warning).startswith(f"{label} did not run") for label in skipped):
+            continue  # as is told above
         yield Notice("Note", str(warning), grave=False)
 
 

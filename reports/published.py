@@ -152,12 +152,16 @@ def _unchecked(run: Run, codec: str, name: str, found: Entry) -> str:
     """Why a figure could not be checked; "" where it could."""
     if field.absent(run, codec):
         return "not checked: it did not run here; its card says what it needs"
-    if name not in (LATENCY, "net_bps", *COSTS) and _untrained(run, codec):
-        return "not checked: its weights are random here"
+    if _untrained(run, codec) and (name not in (LATENCY, "net_bps", *COSTS) or _tiny(run, codec)):
+        return "not checked: its weights are random here" + (", and it is a tiny one" if _tiny(run, codec) else "")
     if found.text == "–":
         how = {LATENCY: "it is not known", TOLERATED: field.TOLERANCE.how}.get(name) or (SCORES | COSTS)[name].how
         return f"not checked: not in this run ({how})"
     return ""
+
+
+def _tiny(run: Run, codec: str) -> bool:
+    return "tiny" in str((run.about(codec).get("identity") or {}).get("weights", ""))
 
 
 def _untrained(run: Run, codec: str) -> bool:

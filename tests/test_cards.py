@@ -103,7 +103,7 @@ def test_the_command_measures(capsys):
     said = capsys.readouterr().out
     assert said.startswith("mulaw: ITU-T G.711 mu-law")
     assert "  state here          runs\n" in said
-    assert "  parameters          rate=8000\n" in said
+    assert "  parameters          rate=8000 (defaults)\n" in said
     assert "  latency             20 ms declared, 20 ms measured\n" in said
     assert "MiB\n" in said
 

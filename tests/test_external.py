@@ -240,7 +240,8 @@ while True:
     sys.stdin.buffer.read(body)
     number = {"number": asked["number"]}
     if asked["do"] == "describe":
-        answer({**number, "protocol": 1, "info": {"rate_in": 16000, "rate_out": 16000, "frame": 160}})
+        info = {"rate_in": 16000, "rate_out": 16000, "frame": 160, "identity": {"test": "1"}}
+        answer({**number, "protocol": 1, "info": info})
     elif asked["do"] == "open":
         answer(number)
     elif asked["do"] == "flush":
@@ -267,6 +268,9 @@ NO_ANSWER = {
     "answer({'number': 1}, b'', b'more')": "describe: it wrote b'more' behind its answer",
     "answer({'number': 1})": "describe: it speaks protocol None, not 1, or says no info",
     "answer({'number': 1, 'protocol': 2, 'info': {}})": "describe: it speaks protocol 2, not 1",
+    "answer({'number': 1, 'protocol': 1, 'info': {'rate_in': 8000, 'rate_out': 8000, 'frame': 80}})": (
+        "describe: it states no identity: versions, and checksums of weights"
+    ),
     "answer({'number': 1, 'protocol': 1, 'info': {}})": "describe: missing 3 required positional arguments",
     "answer({'number': 1, 'protocol': 1, 'info': {'hop': 1}})": "it states 'hop', which is no fact of a codec",
     "answer({'number': 1, 'error': 'x' * 9999})": f"describe: {'x' * 500}",
@@ -480,3 +484,22 @@ def test_what_the_docs_say_of_the_protocol() -> None:
     for path in TEMPLATES.glob("[a-z]*.py"):
         assert path.stem in text
     assert os.access(WORKER, os.R_OK)
+
+
+def test_the_file_of_a_codec_that_describes_itself_is_part_of_its_identity(tmp_path: Path) -> None:
+    text = """
+class Codec:
+    gain = 1
+    def describe(self):
+        return {"rate_in": 8000, "rate_out": 8000, "frame": 80, "identity": {"weights": "none"}}
+
+def make():
+    return Codec()
+"""
+    found = []
+    for number, code in enumerate((text, text, text.replace("gain = 1", "gain = 2"))):
+        script = tmp_path / f"codec_{number}.py"
+        script.write_text(code)
+        found.append(external.make(shlex.join([sys.executable, str(WORKER), str(script)])).info.identity)
+    assert found[0] == found[1] != found[2]
+    assert {"weights", "python", "numpy", "script"} == set(found[0])

@@ -133,6 +133,21 @@ def test_delays_skips_and_warnings_are_told_first(tmp_path: Path) -> None:
     assert "Note: a load of 3.5 on 2 cores" in first
 
 
+def test_many_skipped_codecs_are_told_in_one_place_and_what_has_no_delay_is_not_accused(tmp_path: Path) -> None:
+    make_run(tmp_path, codecs=("pcm", "codec2-700c"), channels=conditions()[:1])
+    codecs = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["codecs"]
+    codecs["codec2-700c"] |= {"trained": False, "delay": {"agrees": False, "measured_ms": None}}
+    codecs["pcm"] |= {"carries_speech": False, "delay": {"agrees": False, "measured_ms": None}}
+    lacking = {f"net{i}": {"spec": f"net{i}", "status": "skipped", "reason": f"no weights {i}."} for i in range(4)}
+    warnings = [f"{label} did not run (skipped): {entry['reason']}" for label, entry in lacking.items()]
+    text = text_of(render(facts(tmp_path, codecs=codecs | lacking, warnings=warnings)))
+    first = text[: text.index("At a glance")]
+    assert "4 codecs were skipped. net0, net1, net2, net3. Their cards say what each needs." in first
+    assert "no weights" not in first
+    assert "its delay is not" not in first
+    assert "needs: no weights 3." in text
+
+
 def test_random_weights_stand_behind_every_label(tmp_path: Path) -> None:
     make_run(tmp_path, codecs=("pcm", "codec2-700c"), channels=conditions()[:2])
     codecs = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["codecs"]

@@ -79,9 +79,12 @@ class External:
         if isinstance(told.get("layers"), list):
             told["layers"] = tuple(told["layers"])
         try:
-            return CodecInfo(**told)
+            info = CodecInfo(**told)
         except TypeError as error:
             raise self.process.failure(f"describe: {str(error).partition(' ')[2]}") from error
+        if not info.identity:  # results would outlive a change of the codec
+            raise self.process.failure("describe: it states no identity: versions, and checksums of weights")
+        return info
 
     def cost(self) -> dict[str, Any]:
         """What it says of its parameters, operations and state."""

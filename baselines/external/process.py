@@ -174,7 +174,8 @@ class Process:
                 if not self._listened(process.stderr.fileno()):
                     break
         if code < 0:
-            raise _Wrong(f"its process was killed by {signal.Signals(-code).name}")
+            named = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
+            raise _Wrong(f"its process was killed by {named}")
         raise _Wrong(f"its process ended with exit code {code}")
 
     def close(self) -> None:

@@ -374,6 +374,9 @@ def codec_of(script: str, parameters: Mapping[str, Any]) -> Any:
     ours = {"python": platform.python_version(), "numpy": np.__version__, "script": checksum(__file__, script)}
     if isinstance(codec, Tokens):
         codec.identity = {**ours, **codec.identity}
+    else:
+        told = codec.describe()
+        codec.describe = lambda: {**told, "identity": {**ours, **told.get("identity", {})}}
     return codec
 
 
