@@ -253,7 +253,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
         from benchmark.estimate import estimate
 
-        sys.stdout.write(estimate(suite, settings))
+        sys.stdout.write(estimate(suite, settings, Shown()))
         return FINE
     results = run.run(suite, settings, Shown())
     sys.stdout.write(f"{len(results)} rows in {out / 'results.parquet'}{_effort(out)}\nreport: {out / 'report.html'}\n")

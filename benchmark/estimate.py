@@ -11,18 +11,24 @@ from benchmark import calibrate, manifest, pipeline
 from benchmark.bench import Bench
 from benchmark.calibrate import CORPUS
 from benchmark.plan import Plan, check_strategies, plan, strategies, works
+from benchmark.progress import Progress
 from benchmark.run import Options, make_writable
 from benchmark.suite import Data, Suite
 from benchmark.types import NotMeasured, Unavailable, UserError
 
 ROW_BYTES = 330  # of a score in the store and in the table, measured on runs of the shipped suites
-TRIED = 12  # scenes of a grid that are tried out
+TRIED, PATIENCE = 12, 120  # scenes of a grid that are tried out of each codec at most, and of all of them
 LINK_ROWS = 24  # facts of the link that every trial has
 AUDIO_BYTES = 20_000  # of FLAC per second of speech at 16 kHz, as on read speech
 
 
-def estimate(suite: Suite, options: Options) -> str:
+def estimate(suite: Suite, options: Options, progress: Progress) -> str:
     """A text of a few lines. One shipped utterance goes through every codec, uncached, to see what it costs here.
+
+    Args:
+        suite: what would be run.
+        options: and how.
+        progress: is told of each codec that was tried.
 
     Raises:
         UserError: for whatever the user has to mend before the run itself.
@@ -32,7 +38,7 @@ def estimate(suite: Suite, options: Options) -> str:
     utterances = [u for dataset in planned.datasets for u in dataset.utterances]
     seconds = [_seconds(u.path) for u in utterances]
     conditions = len(planned.scenes) * len(suite.seeds)
-    costs, heard, skipped = _costs(suite, planned, options)
+    costs, heard, skipped = _costs(suite, planned, options, progress)
     variants = sum(heard) + len(skipped)  # a codec with a choice of loss strategies goes through each
     trials = variants * len(utterances) * conditions
     hours = sum(costs) * sum(seconds) * len(suite.seeds) / options.workers / 3600
@@ -73,13 +79,20 @@ def _warm(planned: Plan, bench: Bench) -> None:
                 bench.listen(scorer, [], [])
 
 
-def _costs(suite: Suite, planned: Plan, options: Options) -> tuple[list[float], list[int], list[str]]:
+def _tried(planned: Plan) -> int:
+    """Scenes that each codec is tried in: the more codecs, the fewer, as metrics cost about the same for each."""
+    return min(TRIED, max(PATIENCE // len(planned.subjects), 1), len(planned.scenes))
+
+
+def _costs(
+    suite: Suite, planned: Plan, options: Options, progress: Progress
+) -> tuple[list[float], list[int], list[str]]:
     """For each codec that runs, seconds of work per second of speech and seed, and how many strategies it goes through.
 
     And for each that does not, why. Of a large grid some scenes, drawn at random, stand for all.
     """
     sample = replace(suite, data=Data(limit=1), seeds=suite.seeds[:1])  # of the shipped corpus
-    some = tuple(random.Random(0).sample(planned.scenes, min(TRIED, len(planned.scenes))))
+    some = tuple(random.Random(0).sample(planned.scenes, _tried(planned)))
     every = len(planned.scenes) / len(some)
     shipped = manifest.load(CORPUS, options.data_root)
     datasets = (manifest.verify(manifest.select(shipped, None, 1)),)
@@ -88,8 +101,10 @@ def _costs(suite: Suite, planned: Plan, options: Options) -> tuple[list[float], 
         _warm(planned, bench)
         before = tuple(calibrate.prepare(subject, options.store, bench) for subject in planned.before)
         planned = replace(planned, datasets=datasets, scenes=some, before=before, anchor=None)
-        with tempfile.TemporaryDirectory() as folder:
-            for work in works(sample, planned, Path(folder)):
+        with tempfile.TemporaryDirectory() as folder, progress.track("codecs", len(planned.subjects)) as advance:
+            for number, work in enumerate(works(sample, planned, Path(folder))):
+                if number:
+                    advance()
                 try:
                     info = bench.describe(work.subject.spec)
                 except Unavailable as error:

@@ -13,6 +13,7 @@ from benchmark import replay, suite, table
 from benchmark.bench import Bench
 from benchmark.estimate import estimate
 from benchmark.plan import OWN, plan, strategies
+from benchmark.progress import Quiet
 from benchmark.run import Options
 from benchmark.types import CodecInfo, Slot, UserError
 from tests.quick import forbid_encoding, make_run, one, quickly, shared, values
@@ -90,7 +91,7 @@ def test_a_strategy_that_no_codec_knows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no codec of this run has a loss strategy 'interpolat'\. Did you mean 'inter"):
         make_run(asked, tmp_path)
     with pytest.raises(UserError, match="loss strategy 'interpolat'"):
-        estimate(asked, Options(tmp_path))
+        estimate(asked, Options(tmp_path), Quiet())
     results, _ = make_run(quick_suite("pcm", concealment=["interpolat"]), tmp_path)
     assert set(results["concealment"]) == {OWN}, "where none has any, there is nothing to choose"
 
@@ -348,7 +349,7 @@ def test_the_same_row_is_replayed(finished: Path, tmp_path: Path) -> None:
 
 
 def test_a_dry_run_counts_strategies_and_protections(tmp_path: Path) -> None:
-    said = estimate(axes_suite(), Options(tmp_path))
+    said = estimate(axes_suite(), Options(tmp_path), Quiet())
     assert "3 codecs x 4 conditions x 1 utterances" in said
     assert f"trials  {(2 + 2 + 1) * 4}," in said
 
