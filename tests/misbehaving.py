@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from baselines.mulaw import Mulaw
 from baselines.pcm import Pcm, PcmDecoder, PcmEncoder
 from benchmark.types import CodecInfo, Decoder, Encoder, NotMeasured, Signal, Slot, Unavailable, UserError
 
@@ -130,7 +129,7 @@ class _HelplessDecoder(PcmDecoder):
         return super().decode_slot(slot)
 
 
-class Slow(Mulaw):
+class Slow(Pcm):
     """Takes `seconds` to encode."""
 
     def __init__(self, seconds: float = 0.1) -> None:

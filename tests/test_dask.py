@@ -47,7 +47,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield made
 
 
-def wanted(folder: Path, codec: str = "mulaw", count: int = 3) -> Suite:
+def wanted(folder: Path, codec: str = "lowpass", count: int = 3) -> Suite:
     data = str(write_speech(folder / "data", count))
     changes = {"data.manifest": data, "data.limit": None, "channels": ["clean", "bernoulli:loss=0.2"]}
     return suite("pcm", codec, **changes)

@@ -16,7 +16,7 @@ from benchmark import table
 from benchmark.dropout import LEAST, Margin, tolerance
 from benchmark.stats import Estimate
 from reports.drawing import looks
-from reports.dropout import Dropout, Part, _between, rate, section
+from reports.dropout import Dropout, Part, between, rate, section
 from reports.html import environment
 from reports.summary import Run, load
 from tests.runs import conditions, make_run
@@ -336,7 +336,7 @@ def test_break_points_in_print() -> None:
     texts = [rate(loss, LEVELS) for loss in (None, 0.0, 0.0099, 0.01, 0.0754, 0.2, inf)]
     assert texts == ["–", "< 1", "< 1", "1.0", "7.5", "20.0", "> 20"]
     ends = [(0.05, inf), (inf, inf), (0.001, 0.002), (0.05, 0.05), (None, None)]
-    spans = [_between(Estimate(0.1, low, high, 9, 9), LEVELS) for low, high in ends]
+    spans = [between(Estimate(0.1, low, high, 9, 9), LEVELS) for low, high in ends]
     assert spans == ["[5.0, > 20]", "in all draws", "in all draws", "[5.0, 5.0]", ""]
 
 
