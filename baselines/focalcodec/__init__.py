@@ -4,14 +4,11 @@ It sees the whole utterance before it sends anything, and hears all of it before
 `focalbench fetch focalcodec_50hz` (_25hz, _12_5hz); code and checkpoints Apache-2.0, after WavLM.
 """
 
-from collections.abc import Sequence
-
-import numpy as np
-
+from baselines._whole import AtTheEnd
 from baselines.focalcodec.adapter import Focal
 from baselines.focalcodec.config import FULL_CONTEXT
 from benchmark.tokens import TokenDecoder, TokenEncoder
-from benchmark.types import Card, Decoder, Signal, Slot, UserError
+from benchmark.types import Card, Decoder, UserError
 
 CARD = Card(
     family="neural, one binary codebook",
@@ -56,22 +53,7 @@ class FullContext(Focal):
 
     def decoder(self, concealment: str = "") -> Decoder:
         """A session that plays nothing before the end."""
-        return _AtTheEnd(super().decoder(concealment))
-
-
-class _AtTheEnd:
-    """Gives all slots to the session behind it at once."""
-
-    def __init__(self, inner: Decoder) -> None:
-        self.inner = inner
-        self.slots: list[Slot] = []
-
-    def push(self, slots: Sequence[Slot]) -> Signal:
-        self.slots += slots
-        return np.empty(0, np.float32)
-
-    def flush(self) -> Signal:
-        return np.concatenate([self.inner.push(self.slots), self.inner.flush()])
+        return AtTheEnd(super().decoder(concealment))
 
 
 make = FullContext
