@@ -412,12 +412,14 @@ class Known(NamedTuple):
         same: of another utterance by the same speaker, never coded; None where there is none.
         other: of an utterance by another speaker, never coded; None where there is none.
         labels: of the utterance, as far as the metric's module names them in ``LABELS``.
+        learned: what a `Learner` made of its training speech.
     """
 
     reference: "Description | NotMeasured | None" = None
     same: "Description | NotMeasured | None" = None
     other: "Description | NotMeasured | None" = None
     labels: Mapping[str, str] = {}
+    learned: Description = None
 
 
 class Listener(Protocol):
@@ -436,6 +438,43 @@ class Listener(Protocol):
     def compare(self, degraded: "Description", known: Known) -> Mapping[str, Result]:
         """The named values of an output it said `degraded` of. Raises NotMeasured as a `Metric` does."""
         ...
+
+
+class Learner(Listener, Protocol):
+    """A listener that first learns, from uncoded speech whose classes are known; its ``NEEDS`` holds ``learned``."""
+
+    def learn(self, described: "Sequence[Description]", classes: Sequence[str], seed: int) -> "Description":
+        """What it knows then, of plain types and arrays: the same for the same arguments, on any machine.
+
+        Args:
+            described: what it said of each training utterance.
+            classes: of each, such as ``anger``; at least two different ones, each at least twice.
+            seed: of whatever is random in it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a downstream task asks of speech: the constant ``TASK`` of its module in `tasks`.
+
+    Attributes:
+        title: its name in a few words, for a reader.
+        needs: the column of a manifest that holds what is to be found out: ``label``, ``speaker``, ``transcript``.
+        kind: whether that is one of some ``classes``, or ``text``.
+        metric: the value of the module that papers print.
+        apart: what training and test must not share; where it is utterances, they share the speakers.
+        protocol: the name under which scores can be compared; it changes when they no longer can.
+        source: who defined it so.
+    """
+
+    title: str
+    needs: str
+    kind: Literal["classes", "text"]
+    metric: str
+    apart: Literal["speakers", "utterances"]
+    protocol: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
