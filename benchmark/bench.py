@@ -5,6 +5,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from benchmark.audio import Audio
 from benchmark.child import Child, ChildFailed, Reply
 from benchmark.hosts import Encoded, Opened, measured
@@ -61,6 +64,24 @@ class Bench:
         """The raw output, and the seconds it took. Raises NotMeasured (``codec_failed``)."""
         reply = self._call_codec(spec, "decode", [(s.index, s.payload, s.ahead) for s in slots], chunk, concealment)
         return reply.value, reply.seconds
+
+    def convert(self, spec: Spec, source: Sequence[bytes], reference: Sequence[bytes], voice: Signal) -> Signal:
+        """The payloads of `source` in the voice of `reference`, whose signal is `voice`; the raw output.
+
+        Raises:
+            NotMeasured: as `benchmark.conversion.convert` says, or ``codec_failed``.
+        """
+        signal: Signal = self._call_codec(spec, "convert", list(source), list(reference), voice).value
+        return signal
+
+    def vectors(self, spec: Spec) -> npt.NDArray[np.float32] | None:
+        """The vector of each code of each codebook, [codebooks, size, dim], if they add up to those of tokens.
+
+        Raises:
+            NotMeasured: ``codec_failed``.
+        """
+        found: npt.NDArray[np.float32] | None = self._call_codec(spec, "vectors").value
+        return found
 
     def _call_codec(self, spec: Spec, method: str, *arguments: Any) -> Reply:
         codec = self._codecs.pop(str(spec), None) or self._child("benchmark.hosts:CodecHost", spec)
@@ -144,6 +165,20 @@ class Bench:
         self.metric_seconds += reply.seconds
         found: list[Description | NotMeasured] = reply.value
         return found
+
+    def learn(self, scorer: Scorer, described: Sequence[Description], classes: Sequence[str], seed: int) -> Description:
+        """What a listener makes of training speech that it described.
+
+        Raises:
+            NotMeasured: ``metric_failed`` where it fails.
+        """
+        try:
+            arguments = (list(described), list(classes), seed)
+            reply = self._call(self._listeners, "learn", *_called(scorer), *arguments, items=len(described))
+        except ChildFailed as error:
+            raise NotMeasured(*status_of(error)) from error
+        self.metric_seconds += reply.seconds
+        return reply.value
 
     def _heard(self, count: int, method: str, *arguments: Any) -> Reply:
         """A call for so many signals; once more, with no other model in memory, where that was too small for all."""

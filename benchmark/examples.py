@@ -90,6 +90,7 @@ def choose(todo: Sequence[Work], results: "pd.DataFrame") -> list[Example]:
     Of the first, every protection and loss strategy is heard.
     """
     usable = [work for work in todo if work.subject.status == "ok" and work.subject.label != ANCHOR]
+    usable = [work for work in usable if not work.task] or usable
     if not usable:
         return []
     lossy = [scene for scene in usable[0].scenes if not _plain(scene)]

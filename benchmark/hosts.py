@@ -10,12 +10,17 @@ from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from benchmark import align, audio, child, codec, registry
+from benchmark.token_vectors import vectors
 from benchmark.types import (
     CodecInfo,
     Description,
     Frame,
     Known,
+    Learner,
     Listener,
     Measured,
     NotMeasured,
@@ -79,6 +84,16 @@ class CodecHost:
         """See `benchmark.codec.decode`; the slots come in parts, which cross the pipe three times as fast."""
         slots = [Slot(*part) for part in parts]
         return self.run(codec.decode, self.codec, slots, chunk, concealment)  # type: ignore[no-any-return]  # as above
+
+    def convert(self, source: Sequence[bytes], reference: Sequence[bytes], voice: Signal) -> Signal:
+        """See `benchmark.conversion.convert`."""
+        # By name: how voices are converted must not enter the identity of every codec.
+        way = importlib.import_module("benchmark.conversion").convert
+        return self.run(way, self.codec, source, reference, voice)  # type: ignore[no-any-return]  # as above
+
+    def vectors(self) -> npt.NDArray[np.float32] | None:
+        """See `benchmark.token_material.vectors`."""
+        return vectors(self.codec, self.codec.info)
 
 
 def _wrong_facts(info: CodecInfo) -> Iterator[str]:
@@ -248,6 +263,19 @@ class ListenHost:
         if len(said) != len(signals):
             raise RuntimeError(f"the metric said {len(said)} things of {len(signals)} signals")
         return said
+
+    def learn(
+        self,
+        module: str,
+        attribute: str,
+        params: Mapping[str, Any],
+        described: Sequence[Description],
+        classes: Sequence[str],
+        seed: int,
+    ) -> Description:
+        """What a listener makes of training speech that it described, and of its classes."""
+        learner: Learner = self.made(module, attribute, params)
+        return learner.learn(described, classes, seed)
 
     def compare(
         self, module: str, attribute: str, params: Mapping[str, Any], pairs: Sequence[tuple[Description, Known]]

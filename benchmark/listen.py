@@ -15,7 +15,7 @@ from benchmark.audio import Audio
 from benchmark.bench import Bench, status_of
 from benchmark.companions import Companions
 from benchmark.descriptions import dumps, loads
-from benchmark.scorers import Scorer
+from benchmark.scorers import LEARNED, Scorer
 from benchmark.store import SETTLED, Store, digest
 from benchmark.types import Description, Known, Measured, NotMeasured, Status, Unavailable, UserError, Utterance
 
@@ -47,7 +47,7 @@ class Ears:
         self, scorer: Scorer, degraded: Audio, reference: Audio, utterance: Utterance, companions: Companions
     ) -> list[Measured]:
         """The values of an output, in a list that is filled when `answer` returns, or before."""
-        if (error := _unusable(scorer, reference)) is not None:
+        if (error := unusable(scorer, reference)) is not None:
             return unmeasured(scorer, error)
         question = Question(degraded, reference, utterance, companions, [])
         self.scorers[scorer.identity] = scorer
@@ -81,11 +81,19 @@ class Ears:
     def _known(self, scorer: Scorer, question: Question) -> Known:
         needs, labels = scorer.needs or (), question.utterance.labels
         return Known(
-            reference=self._uncoded(scorer, question.reference, labels) if "reference" in needs else None,
+            reference=self.uncoded(scorer, question.reference, labels) if "reference" in needs else None,
             same=self._voice(scorer, question.companions.same) if "same" in needs else None,
             other=self._voice(scorer, question.companions.other) if "other" in needs else None,
             labels=used(scorer, labels),
+            learned=self._learned(scorer) if LEARNED in needs else None,
         )
+
+    def _learned(self, scorer: Scorer) -> Description:
+        """What a listener learned before the run's first trial; None where it could not, as it will say itself."""
+        if scorer.lesson not in self.said:
+            kept = self.store.description(scorer.lesson)
+            self.said[scorer.lesson] = None if kept is None else loads(kept)
+        return self.said[scorer.lesson]
 
     def _voice(self, scorer: Scorer, utterance: Utterance | None) -> Description | NotMeasured | None:
         if utterance is None:
@@ -95,9 +103,9 @@ class Ears:
         speech = self.files[utterance.path]
         if isinstance(speech, NotMeasured):
             return speech
-        return _unusable(scorer, speech) or self._uncoded(scorer, speech, utterance.labels)
+        return unusable(scorer, speech) or self.uncoded(scorer, speech, utterance.labels)
 
-    def _uncoded(self, scorer: Scorer, speech: Audio, labels: Mapping[str, str]) -> Description | NotMeasured:
+    def uncoded(self, scorer: Scorer, speech: Audio, labels: Mapping[str, str]) -> Description | NotMeasured:
         """What the listener says of speech that was never coded: asked once, then kept; failures in this work alone."""
         told = used(scorer, labels)
         content = sha256(np.ascontiguousarray(speech.signal).tobytes()).hexdigest()
@@ -128,7 +136,7 @@ def _read(path: Path) -> Audio | NotMeasured:
         return NotMeasured(error.status, error.reason)
 
 
-def _unusable(scorer: Scorer, speech: Audio) -> NotMeasured | None:
+def unusable(scorer: Scorer, speech: Audio) -> NotMeasured | None:
     """Why a listener has nothing to say of speech that was never coded, nor of any output of it.
 
     Speech is never up-sampled to be compared; models for 16 kHz do not know speech of 8 kHz, compared or not.

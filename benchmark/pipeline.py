@@ -122,6 +122,8 @@ def asks_of(work: Work, trial: Trial) -> list[Ask]:
         asks += [_ask(work, trial, s, INPUT) for s in work.scorers if _refers(s)]
     stated = (work.settings.header, work.settings.capture_ms, work.settings.emodel.get(work.subject.label))
     own = [Ask(None, "", digest("link", trial.key, *stated, module_fingerprint("benchmark.link")))]
+    if work.task:
+        return own + asks
     if trial.scene.channel.text != "clean":
         own.append(Ask(WINDOWS, CLEAN, digest("score", trial.key, WINDOWS.identity)))
     if trial.concealment != OWN:

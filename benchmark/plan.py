@@ -1,6 +1,6 @@
 """From names to what can be run: utterances, scenes, scorers with identities, codecs with delays."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -10,6 +10,7 @@ from benchmark import manifest, registry
 from benchmark.acoustics.tandem import SELF, Tandem
 from benchmark.align import resampler
 from benchmark.companions import NOBODY, Companions, companions
+from benchmark.downstream import Assignment, assignments
 from benchmark.fingerprint import module_fingerprint
 from benchmark.scenes import Condition, Scene, condition, scenes
 from benchmark.scorers import Scorer, scorers
@@ -63,7 +64,8 @@ class Settings:
 class Work:
     """What a worker does at a time: one utterance through one codec, in all scenes, for all scorers.
 
-    `before` are the codecs of the run's tandems, by spec; `companions` are there where a metric compares voices.
+    `before` are the codecs of the run's tandems, by spec; `companions` are there where a metric compares voices. Of a
+    downstream `task` only its scores and the facts of the link are wanted.
     """
 
     subject: Subject
@@ -75,6 +77,7 @@ class Work:
     cache: Path
     before: Mapping[str, Subject] = field(default_factory=dict)
     companions: Companions = NOBODY
+    task: bool = False
 
 
 class Trial(NamedTuple):
@@ -160,9 +163,9 @@ def works(suite: Suite, plan: "Plan", cache: Path) -> list[Work]:
     check_strategies(suite.concealment, [subject.info for subject in plan.subjects])
     common, before = settings(suite), {subject.label: subject for subject in plan.before}
     found = [(subject, plan.scenes) for subject in plan.subjects]
-    if plan.anchor is not None:
-        found.append((plan.anchor, uncoded(plan.scenes)))
-    return [
+    if plan.anchor is not None and (rooms := uncoded(plan.scenes)):
+        found.append((plan.anchor, rooms))
+    todo = [
         Work(
             subject,
             utterance,
@@ -178,6 +181,19 @@ def works(suite: Suite, plan: "Plan", cache: Path) -> list[Work]:
         for dataset in plan.datasets
         for utterance in dataset.utterances
     ]
+    return todo + (list(_of_tasks(plan, common, cache, before)) if "decoded" in suite.protocols else [])
+
+
+def _of_tasks(plan: "Plan", common: Settings, cache: Path, before: Mapping[str, Subject]) -> Iterator[Work]:
+    """The tested utterances of every task, through every codec; the anchor, in every room, is the codecs' ceiling."""
+    assert plan.anchor is not None
+    quiet = Scene(condition("acoustics", "clean"), *still())
+    found = [(subject, plan.scenes) for subject in plan.subjects]
+    found.append((plan.anchor, tuple(dict.fromkeys([quiet, *uncoded(plan.scenes)]))))
+    for subject, under in found:
+        for one in plan.tasks:
+            for utterance in one.sides.test:
+                yield Work(subject, utterance, one.label, under, (one.scorer,), common, cache, before, task=True)
 
 
 def _changes(acoustics: Condition) -> bool:
@@ -190,8 +206,12 @@ def _changes(acoustics: Condition) -> bool:
 def uncoded(scenes: Sequence[Scene]) -> tuple[Scene, ...]:
     """What the anchor is heard in: every room, and a network that does nothing."""
     rooms = [scene.acoustics for scene in scenes if _changes(scene.acoustics)]
-    still = [condition("channel", "clean"), condition("protection", "none"), condition("playout", "fixed:buffer_ms=0")]
-    return tuple(Scene(room, *still) for room in dict.fromkeys(rooms))
+    return tuple(Scene(room, *still()) for room in dict.fromkeys(rooms))
+
+
+def still() -> tuple[Condition, Condition, Condition]:
+    """A network that does nothing."""
+    return condition("channel", "clean"), condition("protection", "none"), condition("playout", "fixed:buffer_ms=0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +225,7 @@ class Plan:
     before: tuple[Subject, ...] = ()
     anchor: Subject | None = None
     companions: Mapping[str, Companions] = field(default_factory=dict)
+    tasks: tuple[Assignment, ...] = ()
 
     def axis(self, kind: str) -> tuple[Condition, ...]:
         """The conditions of one axis, in the order of the suite."""
@@ -222,9 +243,11 @@ def plan(suite: Suite, data_root: Path) -> Plan:
     datasets = tuple(manifest.verify(manifest.select(dataset, None, data.limit)) for dataset in whole)
     if twice := _twice([u.id for d in datasets for u in d.utterances]):
         raise UserError(f"The id {twice!r} stands in two manifests; ids must be unique over all of a run.")
-    folders = [folder for dataset in datasets for folder in dataset.folders] + [data_root, Path.cwd()]
-    under = scenes(suite, folders)
-    _check_voices(datasets, under)
+    tasks = assignments(suite, data_root)
+    known = [*(folder for dataset in datasets for folder in dataset.folders), *(one.source.parent for one in tasks)]
+    under = scenes(suite, [*known, data_root, Path.cwd()])
+    tested = [u for side in (*(d.utterances for d in datasets), *(one.sides.test for one in tasks)) for u in side]
+    _check_voices(tested, under)
     subjects = tuple(subject(label, text) for label, text in suite.codecs.items())
     noisy = any(_changes(scene.acoustics) for scene in under)
     anchor = None if suite.anchor is None else subject(ANCHOR, suite.anchor)
@@ -233,7 +256,8 @@ def plan(suite: Suite, data_root: Path) -> Plan:
             raise UserError(f"emodel: no codec has the label {label!r}. {registry.nearest(label, suite.codecs)}")
     asked = scorers(suite.metrics, suite.device)
     voices = _companions(asked, datasets, whole)
-    return Plan(datasets, under, asked, subjects, _before(under), anchor if noisy else None, voices)
+    heard = noisy or bool(tasks)  # what was never coded is the ceiling of every task
+    return Plan(datasets, under, asked, subjects, _before(under), anchor if heard else None, voices, tasks)
 
 
 def _companions(
@@ -255,9 +279,9 @@ def _companions(
     return found
 
 
-def _check_voices(datasets: Iterable[manifest.Dataset], scenes: Iterable[Scene]) -> None:
+def _check_voices(utterances: Iterable[Utterance], scenes: Iterable[Scene]) -> None:
     """Raise UserError where a voice in the noise is one of those under test."""
-    tested = {u.speaker for dataset in datasets for u in dataset.utterances if u.speaker}
+    tested = {u.speaker for u in utterances if u.speaker}
     for text, voices in {scene.acoustics.text: scene.acoustics.speakers for scene in scenes}.items():
         if both := sorted(tested & voices):
             shown = ", ".join(both[:3]) + (f" and {len(both) - 3} more" if len(both) > 3 else "")

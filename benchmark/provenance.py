@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +13,7 @@ from typing import Any
 from benchmark import cards
 from benchmark.align import resampler
 from benchmark.cost import VALUES as COST_VALUES
+from benchmark.downstream import Assignment
 from benchmark.latency import VALUES as PROBE_VALUES
 from benchmark.link import LINK_VALUES
 from benchmark.manifest import shipped
@@ -21,7 +22,9 @@ from benchmark.scenes import Condition
 from benchmark.store import digest
 from benchmark.suite import Suite, as_dict
 from benchmark.table import SCHEMA
+from benchmark.token_probes import token_values
 from benchmark.token_rows import VALUES as TOKEN_VALUES
+from benchmark.types import Utterance
 
 PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "soundfile", "soxr", "pesq", "pystoi", "torch", "av", "pycodec2")
 ALIGNMENT = "one constant delay per codec configuration, measured on the shipped corpus, removed; common length"
@@ -38,7 +41,7 @@ def describe(suite: Suite, plan: Plan, subjects: Iterable[Subject]) -> dict[str,
         "schema": SCHEMA,
         "name": suite.name,
         "title": suite.title,
-        "suite": as_dict(replace(suite, data=replace(suite.data, manifest=_places(suite, plan)))),
+        "suite": as_dict(_anywhere(suite, plan)),
         **_must_match(suite, plan),
         "codecs": {subject.label: cards.facts(subject) for subject in subjects},
         "anchor": None if plan.anchor is None else {"label": plan.anchor.label, **cards.facts(plan.anchor)},
@@ -51,7 +54,8 @@ def describe(suite: Suite, plan: Plan, subjects: Iterable[Subject]) -> dict[str,
                 "validity": None if info.validity is None else asdict(info.validity),
             }
             for infos in (
-                *(scorer.values for scorer in plan.scorers),
+                *(scorer.values for scorer in (*plan.scorers, *(one.scorer for one in plan.tasks))),
+                *(token_values(one) for one in plan.tasks),
                 LINK_VALUES,
                 PROBE_VALUES,
                 TOKEN_VALUES,
@@ -63,10 +67,16 @@ def describe(suite: Suite, plan: Plan, subjects: Iterable[Subject]) -> dict[str,
     }
 
 
-def _places(suite: Suite, plan: Plan) -> tuple[str, ...]:
-    """The manifests so that the suite runs from any folder: shipped ones by name, others by absolute path."""
-    pairs = zip(suite.data.manifest, plan.datasets, strict=True)
-    return tuple(name if shipped() in dataset.source.parents else str(dataset.source) for name, dataset in pairs)
+def _anywhere(suite: Suite, plan: Plan) -> Suite:
+    """The suite so that it runs from any folder: shipped manifests by name, others by absolute path."""
+
+    def place(name: str, source: Path) -> str:
+        return name if shipped() in source.parents else str(source)
+
+    manifests = tuple(place(name, d.source) for name, d in zip(suite.data.manifest, plan.datasets, strict=True))
+    sources = {one.label: one.source for one in plan.tasks}
+    tasks = {label: replace(task, data=place(task.data, sources[label])) for label, task in suite.tasks.items()}
+    return replace(suite, data=replace(suite.data, manifest=manifests), tasks=tasks)
 
 
 def _must_match(suite: Suite, plan: Plan) -> dict[str, Any]:
@@ -96,8 +106,9 @@ def _must_match(suite: Suite, plan: Plan) -> dict[str, Any]:
                 "fingerprint": s.fingerprint,
                 "values": list(s.names),
             }
-            for s in plan.scorers
+            for s in (*plan.scorers, *(one.scorer for one in plan.tasks))
         },
+        "tasks": {one.label: _task(one) for one in plan.tasks},
         "resampler": resampler(),
         "alignment": ALIGNMENT,
         "seeds": list(suite.seeds),
@@ -112,6 +123,32 @@ def _condition(column: str, condition: Condition) -> dict[str, Any]:
     point = None if condition.point is None else condition.point._asdict()
     facts = {"title": condition.title, "family": condition.family, "point": point, "identity": condition.identity}
     return {column: condition.text, **facts}
+
+
+def _task(one: Assignment) -> dict[str, Any]:
+    """What was asked of whom."""
+    facts = {
+        "task": str(one.spec),
+        "name": one.name,
+        **asdict(one.task),
+        "data": one.source.parent.name if one.source.is_file() else one.source.name,
+        "manifest": str(one.source),
+        "column": one.column,
+        **{side: _side(one, getattr(one.sides, side)) for side in ("train", "valid", "test")},
+    }
+    if not one.classes:
+        return facts
+    truth = {u.id: one.truth(u) for u in one.sides.test}
+    chance = {"chance": 1 / len(one.classes), "majority": one.majority}
+    return {**facts, "classes": list(one.classes), **chance, "truth": truth}
+
+
+def _side(one: Assignment, utterances: Sequence[Utterance]) -> dict[str, Any]:
+    return {
+        "utterances": len(utterances),
+        "speakers": len({u.speaker for u in utterances} - {""}),
+        "sha256": digest("task", sorted([u.id, u.sha256, one.truth(u)] for u in utterances)),
+    }
 
 
 def environment() -> dict[str, Any]:

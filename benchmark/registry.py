@@ -216,14 +216,14 @@ def values() -> dict[str, tuple[str, ValueInfo]]:
     return {key: (name, info) for name in names("metric") for key, info in values_of(name).items()}
 
 
-def values_of(name: str) -> dict[str, ValueInfo]:
-    """The values of one metric.
+def values_of(name: str, kind: str = "metric") -> dict[str, ValueInfo]:
+    """The values of one metric, or of one task.
 
     Raises:
         UserError: when its module cannot be imported or does not say what they mean.
     """
-    factory("metric", name)  # which says what is wrong with the module
-    table = getattr(importlib.import_module(locate("metric", name)[0]), "VALUES", None)
+    factory(kind, name)  # which says what is wrong with the module
+    table = getattr(importlib.import_module(locate(kind, name)[0]), "VALUES", None)
     if not (isinstance(table, dict) and table and all(isinstance(v, ValueInfo) for v in table.values())):
-        raise UserError(f"metric {name!r}: its module has no VALUES, a dict of ValueInfo by name.")
+        raise UserError(f"{kind} {name!r}: its module has no VALUES, a dict of ValueInfo by name.")
     return table

@@ -10,7 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark import calibrate, examples, latency, pipeline, provenance, table, timing, token_rows
+from benchmark import (
+    calibrate,
+    examples,
+    latency,
+    learning,
+    pipeline,
+    provenance,
+    table,
+    timing,
+    token_probes,
+    token_rows,
+)
 from benchmark.bench import Bench
 from benchmark.execute import check_scheduler, execute
 from benchmark.link import LINK
@@ -67,20 +78,31 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
     progress = progress or Quiet()
     started, clock = provenance.now(), time.perf_counter()
     planned = plan(suite, options.data_root)
+    if "tokens" in suite.protocols:
+        token_probes.recipe(suite.probes)
     make_writable(options.out, options.store)
     if options.scheduler is not None:
-        check_scheduler(options.scheduler, options.store.resolve(), [d.utterances[0].path for d in planned.datasets])
+        firsts = [d.utterances[0].path for d in planned.datasets] + [one.sides.test[0].path for one in planned.tasks]
+        check_scheduler(options.scheduler, options.store.resolve(), firsts)
     planned = prepare(suite, planned, options, progress)
     subjects = planned.subjects
-    todo = works(suite, planned, options.store.resolve())
+    store = options.store.resolve()
+    todo = works(suite, planned, store)
+    if "decoded" in suite.protocols:
+        learning.learn(planned.tasks, store, suite.limits, options.workers, options.scheduler, progress)
     rows, effort = _execute(suite, todo, options, progress)
     rows += token_rows.rows(todo)
+    if "tokens" in suite.protocols:
+        where = token_probes.Where(suite, planned, store, options.workers, options.scheduler, progress)
+        rows += token_probes.rows(where)
     if options.timing or suite.timing:
         rows += timing.rows(todo, suite.limits, progress)
     if suite.probe:
         rows += latency.rows(subjects, suite.limits, progress)
     results = table.frame(rows)
     record = provenance.describe(suite, planned, subjects)
+    if "tokens" in suite.protocols:
+        record["probes"] = token_probes.facts(suite.probes)
     _add_seconds(record, results)
     record |= {
         "started": started,

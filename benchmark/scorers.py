@@ -5,7 +5,7 @@ import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmark import registry
@@ -14,7 +14,8 @@ from benchmark.store import digest
 from benchmark.types import Scalar, Spec, Unavailable, UserError, ValueInfo
 
 GROUPS = {"cheap": ("pesq_wb", "pesq_nb", "stoi", "estoi", "si_sdr", "mel_distance", "stft_distance", "level_db")}
-UNCODED = ("reference", "same", "other")  # what a listener may compare with; its module lists it in NEEDS
+LEARNED = "learned"  # in NEEDS of what learns from training speech first
+UNCODED = ("reference", "same", "other", LEARNED)  # what a listener may compare with; its module lists it in NEEDS
 DEVICE = "device"  # the parameter of metrics that can use a GPU
 HEARING = ("benchmark.listen", "benchmark.align")  # the code between signals and listeners
 
@@ -29,6 +30,7 @@ class Scorer:
         needs: what a listener compares with, of `UNCODED`; None: it is no listener but takes pairs of signals.
         labels: of an utterance, which it uses.
         hearing: a digest of all that decides what a listener says of a signal, whichever of its values are asked.
+        lesson: the key of what it learned; empty: it learns nothing.
     """
 
     spec: Spec
@@ -43,6 +45,7 @@ class Scorer:
     needs: tuple[str, ...] | None = None
     labels: tuple[str, ...] = ()
     hearing: str = ""
+    lesson: str = ""
 
 
 def scorers(metrics: Sequence[str], device: str = "cpu") -> tuple[Scorer, ...]:
@@ -59,6 +62,23 @@ def scorers(metrics: Sequence[str], device: str = "cpu") -> tuple[Scorer, ...]:
         for name in names or table:
             asked[str(spec), table[name].rate].append(name)
     return tuple(_scorer(specs[text], rate, names) for (text, rate), names in asked.items())
+
+
+def task_scorer(spec: Spec, device: str, training: Sequence[Sequence[str]]) -> Scorer:
+    """Who judges a downstream task on decoded audio, having learned from `training`: checksums and classes.
+
+    Raises:
+        UserError: for an unknown task, or a parameter that it does not take.
+    """
+    complete, values = _complete(spec, device, "task"), registry.values_of(spec.name, "task")
+    rates = {info.rate for info in values.values()}
+    if len(rates) > 1:
+        raise UserError(f"task {spec.name!r}: its values are defined at several rates; one is allowed.")
+    scorer = _scorer(complete, rates.pop(), values, "task")
+    if LEARNED not in (scorer.needs or ()):
+        return scorer
+    lesson = digest("lesson", scorer.hearing, sorted(map(list, training)))
+    return replace(scorer, lesson=lesson, identity=digest("learned", scorer.identity, lesson))
 
 
 def _asked(metrics: Sequence[str]) -> Iterator[tuple[Spec, tuple[str, ...]]]:
@@ -82,35 +102,30 @@ def _unknown(name: str, known: Mapping[str, tuple[str, ValueInfo]]) -> str:
     return f"No metric, and no value of one, called {name!r}. {hint}"
 
 
-def _complete(spec: Spec, device: str) -> Spec:
+def _complete(spec: Spec, device: str, kind: str = "metric") -> Spec:
     """With the defaults of what was not given, so that the identity of a value tells all; the device unless the CPU."""
-    registry.check_parameters("metric", spec)
-    accepted = inspect.signature(registry.factory("metric", spec.name)).parameters
+    registry.check_parameters(kind, spec)
+    accepted = inspect.signature(registry.factory(kind, spec.name)).parameters
     defaults = {p.name: p.default for p in accepted.values() if isinstance(p.default, Scalar)}
     params = {**defaults, **({DEVICE: device} if DEVICE in accepted else {}), **spec.params}
-    if params.get(DEVICE) == "cpu" or not _uses_device(spec.name, params):
+    module = importlib.import_module(registry.locate(kind, spec.name)[0])
+    if params.get(DEVICE) == "cpu" or not _told(getattr(module, "uses_device", lambda: True), params):
         params.pop(DEVICE, None)
     return Spec(spec.name, params)
 
 
-def _uses_device(name: str, params: Mapping[str, Scalar]) -> bool:
-    """Whether it has a use for a GPU, which may depend on its parameters."""
-    module = importlib.import_module(registry.locate("metric", name)[0])
-    return bool(_told(getattr(module, "uses_device", lambda: True), params))
-
-
-def _scorer(spec: Spec, rate: int | None, names: Iterable[str]) -> Scorer:
-    location, attribute = registry.locate("metric", spec.name)
+def _scorer(spec: Spec, rate: int | None, names: Iterable[str], kind: str = "metric") -> Scorer:
+    location, attribute = registry.locate(kind, spec.name)
     if ":" not in spec.name:  # ours load nothing before they are used, but say which values they refuse
         with suppress(Unavailable):  # which the rows will say
-            registry.make("metric", spec)
+            registry.make(kind, spec)
     module, fingerprint = importlib.import_module(location), module_fingerprint(location)
-    needs = _needs(spec.name, getattr(module, "NEEDS", None))
+    needs = _needs(spec.name, _told(getattr(module, "needs", lambda: getattr(module, "NEEDS", None)), spec.params))
     versions: dict[str, str] = _told(getattr(module, "versions", dict), spec.params)
     chosen = tuple(sorted(set(names)))
     heard = None if needs is None else digest(str(spec), rate, fingerprint, versions, *map(module_fingerprint, HEARING))
     identity = digest("scorer", str(spec), rate, fingerprint, versions, chosen, heard)
-    values = {name: info for name, info in registry.values_of(spec.name).items() if name in chosen}
+    values = {name: info for name, info in registry.values_of(spec.name, kind).items() if name in chosen}
     labels = tuple(getattr(module, "LABELS", ()))
     return Scorer(
         spec, location, attribute, rate, chosen, identity, versions, fingerprint, values, needs, labels, heard or ""

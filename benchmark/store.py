@@ -26,7 +26,8 @@ class Store:
     """A folder of entries, each file being a line with the SHA-256 of the rest, then the rest.
 
     ``frames/`` holds what encoders made, ``scores/`` the values per encoded utterance, ``delays/`` those of codecs,
-    ``descriptions/`` what listeners said of speech that was never coded.
+    ``descriptions/`` what listeners said of speech that was never coded, what they learned and what probes answered,
+    ``probes/`` networks under training.
     """
 
     def __init__(self, root: Path) -> None:
@@ -70,6 +71,14 @@ class Store:
     def save_description(self, key: str, description: bytes) -> None:
         """Write what a listener said."""
         self._write("descriptions", key, ".json", description)
+
+    def probe(self, key: str) -> bytes | None:
+        """The last checkpoint of a network that is taught, if there is one."""
+        return self._read("probes", key, ".pt")
+
+    def save_probe(self, key: str, checkpoint: bytes) -> None:
+        """Write a checkpoint, in place of the last."""
+        self._write("probes", key, ".pt", checkpoint)
 
     def delay(self, key: str) -> dict[str, Any] | None:
         """A codec's measured delay, if it is known."""

@@ -45,6 +45,46 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskData:
+    """A downstream task (see `tasks`), and the speech it is learned from and tested on.
+
+    Attributes:
+        data: a manifest, as in `Data`.
+        task: NAME:key=value of the task; by default the name is the key under which this stands in the suite.
+        where: columns and what they have to hold; other utterances are left out.
+        train: the split to learn from.
+        valid: the split that says when a probe has learned enough; by default a part of `train` that is set apart.
+        test: the split that is coded; of it at most `limit` utterances.
+        label: the column to be found out, in place of the one that the task names.
+        absent: what an empty label means, such as ``none``; without it an empty label is an error.
+    """
+
+    data: str = ""
+    task: str = ""
+    where: Mapping[str, str] = field(default_factory=dict)
+    train: str = "train"
+    valid: str | None = None
+    test: str = "test"
+    limit: int | None = None
+    label: str | None = None
+    absent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """How networks are taught to solve the tasks from a codec's tokens.
+
+    `recipe` names network and training; `input` is ``tokens``, whose vectors are learned, or ``features``, the
+    codec's own vectors of them. The suite's channels and acoustics are those of the ``test``, or of ``both`` sides.
+    """
+
+    recipe: str = "small"
+    input: Literal["tokens", "features"] = "tokens"
+    damage: Literal["test", "both"] = "test"
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
 class Suite:
     """Everything that decides what is computed.
 
@@ -54,7 +94,8 @@ class Suite:
     strategies, ``default`` and ``all`` among them (see `benchmark.plan.strategies`). The `anchor` is the codec that
     stands for none: what the acoustics alone do to speech. `probe` examines each codec as a black box for its
     latency, `timing` measures what it costs here afterwards. `capture_ms` is what a sound card takes. `emodel` says
-    of labels what is published of them for ITU-T G.107 (see `benchmark.emodel.read`); others are not rated.
+    of labels what is published of them for ITU-T G.107 (see `benchmark.emodel.read`); others are not rated. `tasks`
+    are judged by one or both `protocols`: on ``decoded`` audio, and by `probes` on a codec's ``tokens``.
     """
 
     name: str = "suite"
@@ -79,6 +120,9 @@ class Suite:
     device: Literal["cpu", "cuda"] = "cpu"
     save_audio: Literal["none", "report", "all"] = "report"
     limits: Limits = field(default_factory=Limits)
+    tasks: Mapping[str, TaskData] = field(default_factory=dict)
+    protocols: tuple[Literal["decoded", "tokens"], ...] = ("decoded",)
+    probes: Probes = field(default_factory=Probes)
 
 
 def load(name: str, overrides: Sequence[tuple[str, Any]] = ()) -> Suite:
@@ -164,7 +208,9 @@ def _normal(raw: dict[str, Any]) -> dict[str, Any]:
     data = raw.get("data")
     if isinstance(data, dict) and isinstance(data.get("manifest"), str):
         raw["data"] = {**data, "manifest": [data["manifest"]]}
-    for key in ("metrics", "seeds", "concealment", "axes"):
+    if isinstance(raw.get("tasks"), dict):  # null takes one out
+        raw["tasks"] = {label: entry for label, entry in raw["tasks"].items() if entry is not None}
+    for key in ("metrics", "seeds", "concealment", "axes", "protocols"):
         if key in raw:
             listed = raw[key] if isinstance(raw[key], list) else [raw[key]]
             raw[key] = list({repr(value): value for value in listed}.values())
@@ -220,7 +266,7 @@ def _value(hint: Any, value: Any, path: str) -> Any:
     if get_origin(hint) is tuple and isinstance(value, list):
         return tuple(_value(get_args(hint)[0], item, path) for item in value)
     if get_origin(hint) is Mapping and isinstance(value, dict):
-        return {str(k): _value(str, v, f"{path}.{k}") for k, v in value.items()}
+        return {str(k): _value(get_args(hint)[1], v, f"{path}.{k}") for k, v in value.items()}
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             raise UserError(f"{path}: {shown(value)} is not one of {', '.join(get_args(hint))}.")
@@ -239,7 +285,7 @@ def _name(hint: Any) -> str:
     if get_origin(hint) is tuple:
         return "a list"
     if get_origin(hint) is Mapping:
-        return "a list, or labels with specs"
+        return "labels with groups of keys" if is_dataclass(get_args(hint)[1]) else "a list, or labels with specs"
     words = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "null"}
     return " or ".join(words[h] for h in get_args(hint) or (hint,))
 
@@ -250,9 +296,13 @@ def _check(suite: Suite) -> None:
         parse(spec)
         if not label.strip():
             raise UserError("codecs: a label is empty.")
-    for key in ("codecs", *GRID, "concealment", "metrics", "seeds"):
+    scored = () if suite.tasks else ("metrics",)  # a suite may have nothing but tasks
+    for key in ("codecs", *GRID, "concealment", "seeds", "protocols", *scored):
         if not getattr(suite, key):
             raise UserError(f"{key} is empty: nothing to run.")
+    if not (suite.data.manifest or suite.tasks):
+        raise UserError("data.manifest is empty, and there are no tasks: nothing to run.")
+    _check_tasks(suite)
     if suite.header not in HEADERS:
         raise UserError(f"header: {suite.header!r} is not known. {nearest(suite.header, HEADERS)}")
     positive = {"data.limit": suite.data.limit, "limits.seconds": suite.limits.seconds}
@@ -273,6 +323,21 @@ def _check(suite: Suite) -> None:
         parse(suite.anchor)
     if ANCHOR in suite.codecs:
         raise UserError(f"codecs: the label {ANCHOR!r} is that of the anchor; choose another.")
+
+
+def _check_tasks(suite: Suite) -> None:
+    for label, entry in suite.tasks.items():
+        parse(entry.task or label)
+        if not entry.data:
+            raise UserError(f"tasks.{label}.data is missing: the manifest of its speech.")
+        if entry.limit is not None and entry.limit < 1:
+            raise UserError(f"tasks.{label}.limit: {entry.limit} must be 1 or more.")
+    if not suite.probes.seeds:
+        raise UserError("probes.seeds is empty: nothing to train.")
+    if suite.tasks and suite.anchor is None and "decoded" in suite.protocols:
+        raise UserError(
+            "anchor: tasks need one, whose score is the ceiling of the codecs'; leave it out, or write pcm."
+        )
 
 
 def with_codecs(suite: Suite, codecs: Sequence[str]) -> Suite:

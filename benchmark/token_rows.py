@@ -35,7 +35,7 @@ def rows(todo: Sequence[Work]) -> list[Row]:
     """
     groups: dict[tuple[str, str], list[Work]] = {}
     for work in todo:
-        if work.subject.info is not None and work.subject.info.token_bits is not None:
+        if not work.task and work.subject.info is not None and work.subject.info.token_bits is not None:
             groups.setdefault((work.subject.label, work.dataset), []).append(work)
     return [row for works in groups.values() for row in _rows(works)]
 
