@@ -67,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     _probe_arguments(command("probe", _probe, "examine a codec as a black box: latency, streaming, time, losses"))
     ls = command("ls", _ls, "what there is, and what each lacks to run here")
     ls.add_argument(
-        "kind", choices=["codecs", "metrics", "acoustics", "channels", "protections", "playouts", "suites", "data"]
+        "kind",
+        choices=["codecs", "metrics", "tasks", "acoustics", "channels", "protections", "playouts", "suites", "data"],
     )
     ls.add_argument("names", nargs="*", metavar="CODEC", help="of codecs: the cards of these, measured now")
     _data_root(ls)

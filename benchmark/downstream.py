@@ -40,7 +40,7 @@ class Assignment:
 
     Attributes:
         label: its name in the suite, and the data set's in the table.
-        name: of the task itself.
+        name: of the task itself, with which the names of its values begin.
         column: of the manifest, that is to be found out.
         source: the manifest.
         scorer: who judges decoded audio.
@@ -113,7 +113,7 @@ def _assignment(label: str, entry: TaskData, suite: Suite, data_root: Path) -> A
     counts = Counter(_truth(u, column) for u in sides.test)
     tested = tuple(_told(u, column, counts) if classes else u for u in sides.test)
     scorer = task_scorer(spec, suite.device, training) if classes else plain
-    name = spec.name.rpartition(":")[2]
+    name = task.metric.rpartition("_")[0]
     return Assignment(label, name, spec, task, column, whole.source, scorer, sides._replace(test=tested), classes)
 
 
@@ -121,10 +121,9 @@ def _chosen(label: str, dataset: Dataset, entry: TaskData) -> Dataset:
     """The utterances whose columns hold what they have to."""
     kept = dataset.utterances
     for column, value in entry.where.items():
+        if lacks := _no_column(dataset, column):
+            raise UserError(f"tasks.{label}.where: {lacks}")
         known = {_truth(u, column) for u in dataset.utterances}
-        if known == {""}:
-            hint = nearest(column, {SPEAKER, *(name for u in dataset.utterances[:1] for name in u.labels)})
-            raise UserError(f"tasks.{label}.where: {dataset.source} has no column {column!r}. {hint}")
         if value not in known:
             hint = nearest(value, known)
             raise UserError(
@@ -147,16 +146,23 @@ def _truth(utterance: Utterance, column: str) -> str:
     return utterance.speaker if column == SPEAKER else utterance.labels.get(column, "").strip()
 
 
+def _no_column(dataset: Dataset, column: str) -> str:
+    """That a manifest has no such column; empty where it has."""
+    utterances = dataset.utterances
+    if column == SPEAKER or not utterances or any(column in u.labels for u in utterances):
+        return ""
+    return f"{dataset.source} has no column {column!r}. {nearest(column, {SPEAKER, *utterances[0].labels})}"
+
+
 def _labelled(label: str, dataset: Dataset, column: str, absent: str | None) -> Dataset:
     """With `absent` where the column is empty.
 
     Raises:
         UserError: when there is no such column, or it is empty and must not be.
     """
+    if lacks := _no_column(dataset, column):
+        raise UserError(f"tasks.{label}: what is to be found out: {lacks}")
     utterances = dataset.utterances
-    if column != SPEAKER and not any(column in u.labels for u in utterances) and utterances:
-        hint = nearest(column, {SPEAKER, *utterances[0].labels})
-        raise UserError(f"tasks.{label}: {dataset.source} has no column {column!r}, which is to be found out. {hint}")
     empty = [u for u in utterances if not _truth(u, column)]
     if empty and absent is None:
         more = f" and {len(empty) - 1} more" if len(empty) > 1 else ""

@@ -7,15 +7,16 @@ from functools import partial
 
 from benchmark import manifest, registry, suite
 from benchmark.bench import Bench
+from benchmark.downstream import task_of
 from benchmark.scenes import grid
-from benchmark.scorers import scorers
+from benchmark.scorers import scorers, task_scorer
 from benchmark.suite import Limits
 from benchmark.types import NotMeasured, Spec, Unavailable, UserError, ValueInfo
 from benchmark.versions import ABSENT
 
 
 def lines(kind: str) -> Iterator[str]:
-    """One line per item of a kind: codecs, metrics, the conditions of an axis, suites or data."""
+    """One line per item of a kind: codecs, metrics, tasks, the conditions of an axis, suites or data."""
     if kind == "codecs":
         yield from _codecs()
         return
@@ -26,6 +27,7 @@ def lines(kind: str) -> Iterator[str]:
         "playouts": partial(_components, "playout"),
         "protections": partial(_components, "protection"),
         "suites": _suites,
+        "tasks": _tasks,
         "data": _data,
     }
     rows = list(listings[kind]())
@@ -89,6 +91,28 @@ def _metrics() -> Iterator[Sequence[str]]:
     for name, (metric, info) in registry.values().items():
         rate = f"{info.rate} Hz" if info.rate else "scoring rate"
         yield name, metric, info.unit, f"better: {info.better}", rate, _trust(info), info.source, states[metric]
+
+
+def _tasks() -> Iterator[Sequence[str]]:
+    """What each asks, what of a manifest it needs, the value that papers print, and whether its default runs here."""
+    bench = Bench(Limits())
+    try:
+        for name in registry.names("task"):
+            task = task_of(name)
+            apart = f"training and test differ in {task.apart}"
+            yield name, task.title, f"needs {task.needs}", task.metric, apart, task.protocol, _task_state(name, bench)
+    finally:
+        bench.close()
+
+
+def _task_state(name: str, bench: Bench) -> str:
+    try:
+        bench.listen(task_scorer(Spec(name), "cpu", ()), [], [])
+    except (Unavailable, UserError) as error:
+        return f"lacks: {error}"
+    except NotMeasured as error:
+        return f"broken: {error.reason}"
+    return "ready"
 
 
 def _trust(info: ValueInfo) -> str:

@@ -40,12 +40,14 @@ def shipped() -> Path:
 def load(source: str, data_root: Path) -> Dataset:
     """Read a manifest: a path, or the name of a shipped or fetched data set. Files are not opened yet.
 
-    A bare name is a data set first: a folder that happens to be called `demo` must be written ``./demo``.
+    A bare name is a data set first: a folder that happens to be called `demo` must be written ``./demo``. Data sets lie
+    under the data root, or under its folder ``data``.
 
     Raises:
         UserError: when it is missing, is in no known form, or names an utterance twice.
     """
-    sets = [root / source / "manifest.csv" for root in (shipped(), data_root) if Path(source).name == source]
+    roots = (shipped(), data_root, data_root / "data")
+    sets = [root / source / "manifest.csv" for root in roots if Path(source).name == source]
     places = (*sets, Path(source))
     path = next((p.resolve() for p in places if source and os.path.exists(p)), None)  # noqa: PTH110 (never raises)
     if path is None:

@@ -181,7 +181,7 @@ def works(suite: Suite, plan: "Plan", cache: Path) -> list[Work]:
         for dataset in plan.datasets
         for utterance in dataset.utterances
     ]
-    return todo + (list(_of_tasks(plan, common, cache, before)) if "decoded" in suite.protocols else [])
+    return todo + (list(_of_tasks(plan, common, cache, before)) if plan.tasks and "decoded" in suite.protocols else [])
 
 
 def _of_tasks(plan: "Plan", common: Settings, cache: Path, before: Mapping[str, Subject]) -> Iterator[Work]:
