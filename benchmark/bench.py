@@ -44,6 +44,7 @@ class Bench:
         self._codecs: dict[str, Child] = {}
         self._metrics = self._child("benchmark.hosts:ScoreHost")
         self._listeners = self._child("benchmark.hosts:ListenHost")  # apart: PESQ's crashes cost no loaded model
+        self._probes = self._child("tasks._probes.host:ProbeHost")  # by name: the harness imports no task
         self._closed = False
         self._pair: Pair = ("", ())
         self._holds: tuple[int, Pair] = (-1, self._pair)  # which child holds what
@@ -180,6 +181,17 @@ class Bench:
         self.metric_seconds += reply.seconds
         return reply.value
 
+    def probe(self, method: str, *arguments: Any, items: int) -> Any:
+        """What a method of the host of probes returns; the limit of time holds for each of so many items.
+
+        Raises:
+            NotMeasured: as the method does, or ``metric_failed`` when it ends its process.
+        """
+        try:
+            return self._call(self._probes, method, *arguments, items=items).value
+        except ChildFailed as error:
+            raise NotMeasured(*status_of(error)) from error
+
     def _heard(self, count: int, method: str, *arguments: Any) -> Reply:
         """A call for so many signals; once more, with no other model in memory, where that was too small for all."""
         try:
@@ -221,8 +233,8 @@ class Bench:
     def close(self) -> None:
         """End the children, for good: a work still under way in another thread fails, and starts no new ones."""
         self._closed = True
-        self._metrics.close()
-        self._listeners.close()
+        for child in (self._metrics, self._listeners, self._probes):
+            child.close()
         for codec in list(self._codecs.values()):  # a list: the other thread goes on until it meets `_closed`
             codec.close()
 

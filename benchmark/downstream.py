@@ -16,7 +16,7 @@ from benchmark import manifest, registry
 from benchmark.manifest import Dataset
 from benchmark.registry import nearest
 from benchmark.scorers import LEARNED, Scorer, task_scorer
-from benchmark.suite import Suite, TaskData
+from benchmark.suite import JOIN, Suite, TaskData
 from benchmark.types import Spec, Task, UserError, Utterance
 
 TOKENS = "_tokens"  # behind the name of a task whose answers come from tokens
@@ -135,9 +135,10 @@ def _chosen(label: str, dataset: Dataset, entry: TaskData) -> Dataset:
     return replace(dataset, utterances=kept)
 
 
-def _side(label: str, dataset: Dataset, split: str, limit: int | None) -> Dataset:
+def _side(label: str, dataset: Dataset, splits: str, limit: int | None) -> Dataset:
     try:
-        return manifest.select(dataset, split, limit)
+        sides = [manifest.select(dataset, split, None).utterances for split in dict.fromkeys(splits.split(JOIN))]
+        return manifest.select(replace(dataset, utterances=tuple(u for side in sides for u in side)), None, limit)
     except UserError as error:
         raise UserError(f"tasks.{label}: {error}") from error
 

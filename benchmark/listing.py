@@ -156,7 +156,7 @@ def _data() -> Iterator[Sequence[str]]:
         count = len(manifest.load(str(path), path.parent).utterances)
         yield path.parent.name, "shipped", f"{count} utterances"
     for name, source in known().items():
-        yield name, "fetch", f"{source.title} ({source.licence})"
+        yield name, "steps" if source.steps else "fetch", f"{source.title} ({source.licence})"
 
 
 def _parameters(kind: str, name: str) -> str:

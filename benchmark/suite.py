@@ -52,7 +52,7 @@ class TaskData:
         data: a manifest, as in `Data`.
         task: NAME:key=value of the task; by default the name is the key under which this stands in the suite.
         where: columns and what they have to hold; other utterances are left out.
-        train: the split to learn from.
+        train: the split to learn from; of several, ``train + train_synthetic``.
         valid: the split that says when a probe has learned enough; by default a part of `train` that is set apart.
         test: the split that is coded; of it at most `limit` utterances.
         label: the column to be found out, in place of the one that the task names.

@@ -9,7 +9,6 @@ learned from, so that a run goes on where it stopped.
 import hashlib
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,8 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from benchmark import normalisers
-from benchmark.bench import Bench, status_of
-from benchmark.child import Child, ChildFailed
+from benchmark.bench import Bench
 from benchmark.descriptions import dumps, loads
 from benchmark.downstream import COUNT, TOKENS, Assignment, with_validation
 from benchmark.execute import execute
@@ -31,14 +29,13 @@ from benchmark.progress import Progress
 from benchmark.recognisers import primary
 from benchmark.scenes import Scene, condition
 from benchmark.store import Store, digest
-from benchmark.suite import Limits, Probes, Suite
+from benchmark.suite import Probes, Suite
 from benchmark.table import Row
 from benchmark.token_material import arrived
 from benchmark.types import CodecInfo, Measured, NotMeasured, Spec, UserError, Utterance, ValueInfo
 from benchmark.versions import installed
 
-MODULE, RECIPES = "tasks._probes.host", "tasks._probes.recipe"
-HOST = f"{MODULE}:ProbeHost"
+HOST, RECIPES = "tasks._probes.host", "tasks._probes.recipe"
 SOURCE = "a probe on tokens, as in arXiv 2502.04465, section 4"
 LANGUAGE = "en"  # of transcripts that do not say theirs
 OF_CLASSES = {
@@ -67,7 +64,6 @@ class Training:
     valid: tuple[Example, ...]
     tests: Mapping[str, tuple[Tokens, ...]]
     store: Path
-    limits: Limits
 
 
 def token_values(one: Assignment) -> dict[str, ValueInfo]:
@@ -207,7 +203,7 @@ def _training(
     brief = _brief(coded, one, probes, seed)
     tests = {_name(scene): tuple(t for _, t in _tested(coded, one, seed, scene)) for scene in scenes}
     key = digest("probe", _code(), str(replace(brief, table=None)), *map(_content, (coded.table, train, valid)))
-    return Training(key, brief, train, valid, tests, where.store, where.suite.limits)
+    return Training(key, brief, train, valid, tests, where.store)
 
 
 def _brief(coded: Coded, one: Assignment, probes: Probes, seed: int) -> Brief:
@@ -257,7 +253,7 @@ def _name(scene: Scene) -> str:
 
 
 def _code() -> list[str]:
-    return [module_fingerprint(MODULE), module_fingerprint("benchmark.token_material"), *installed("torch").values()]
+    return [module_fingerprint(HOST), module_fingerprint("benchmark.token_material"), *installed("torch").values()]
 
 
 def _content(value: Any) -> str:
@@ -309,31 +305,28 @@ def _taught(
     done = 0
     try:
         if missing := [name for name in keys if name not in found]:
-            child = Child(HOST, seconds=training.limits.seconds, memory_mb=training.limits.memory_mb)
-            with closing(child):
-                for reached in _teach(training, child, store):
-                    done = reached
-                    if told is not None:
-                        told()
-                for name in missing:
-                    found[name] = child.call("answer", training.tests[name], items=len(training.tests[name])).value
-                    store.save_description(keys[name], dumps(found[name]))
-    except (ChildFailed, NotMeasured) as error:
-        found |= {name: NotMeasured(*status_of(error)) for name in keys if name not in found}
+            for reached in _teach(training, bench, store):
+                done = reached
+                if told is not None:
+                    told()
+            for name in missing:
+                found[name] = bench.probe("answer", training.tests[name], items=len(training.tests[name]))
+                store.save_description(keys[name], dumps(found[name]))
+    except NotMeasured as error:
+        found |= {name: NotMeasured(error.status, error.reason) for name in keys if name not in found}
     if told is not None:
         for _ in range(epochs - done):  # it had enough earlier, or was taught before
             told()
     return training.key, found
 
 
-def _teach(training: Training, child: Child, store: Store) -> Iterator[int]:
+def _teach(training: Training, bench: Bench, store: Store) -> Iterator[int]:
     """Teach a network to the end, from where it was left; the number of each epoch as it ends."""
-    reached: Epoch | None = child.call(
-        "begin", training.brief, training.train, training.valid, store.probe(training.key), items=len(training.train)
-    ).value
+    sides, count = (training.train, training.valid), len(training.train)
+    reached: Epoch | None = bench.probe("begin", training.brief, *sides, store.probe(training.key), items=count)
     yield from range(1, (reached.number if reached is not None else 0) + 1)
     while reached is None or not reached.done:
-        reached = child.call("epoch", items=len(training.train)).value
+        reached = bench.probe("epoch", items=count)
         assert reached is not None
         store.save_probe(training.key, reached.checkpoint)
         yield reached.number

@@ -158,6 +158,11 @@ def test_equal_audio_on_both_sides_is_one_line(path: Path):
         assignment(path)
 
 
+def test_several_splits_to_learn_from(path: Path):
+    one = assignment(edited(path, lambda line: line.replace(",s3,train", ",s3,more")), train="train + more")
+    assert {u.speaker for u in one.sides.train} == {"s0", "s1", "s2", "s3"}
+
+
 def test_a_limit_is_of_the_test_alone(path: Path):
     one = assignment(path, limit=4)
     assert [len(side) for side in one.sides] == [24, 0, 4]

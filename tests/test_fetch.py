@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import cli, fetch, manifest, weights
+from benchmark import cli, fetch, manifest, unpack, weights
 from benchmark.download import File
 from benchmark.types import UserError
 
@@ -516,7 +516,15 @@ def is_digest(text: str | None) -> bool:
     return text is not None and len(text) == 64 and int(text, 16) >= 0
 
 
-PUBLISHERS = ("https://huggingface.co/", "https://github.com/", "https://openaipublic.azureedge.net/main/whisper/")
+PUBLISHERS = (
+    "https://huggingface.co/",
+    "https://github.com/",
+    "https://raw.githubusercontent.com/",
+    "https://openaipublic.azureedge.net/main/whisper/",
+    "https://zenodo.org/record/",
+    "https://datashare.ed.ac.uk/bitstream/handle/",
+    "http://emodb.bilderbar.info/download/",  # the only one without TLS, as far as we know
+)
 
 
 def test_every_shipped_source_is_complete():
@@ -524,11 +532,13 @@ def test_every_shipped_source_is_complete():
     assert "librispeech_test_clean" in sources
     for name, source in sources.items():
         assert source.name == name == source.provides
-        assert source.archive in ("tar.gz", "none")
+        assert source.archive in ("none", *unpack.KINDS)
         assert source.layout in ("", *fetch.LAYOUTS)
-        assert source.licence
-        assert source.citation
-        assert bool(source.url) != bool(source.files), "an archive or files"
+        assert source.title.strip() == source.title != ""
+        assert source.licence.strip()
+        assert source.citation.strip()
+        ways = [source.url, source.files, source.steps, source.parts]
+        assert [bool(way) for way in ways].count(True) == 1, "an archive, files, steps or parts"
         if source.url:
             assert is_digest(source.sha256)
             assert source.url.startswith("https://")
@@ -536,6 +546,42 @@ def test_every_shipped_source_is_complete():
             assert file.sha256 is None or is_digest(file.sha256)
             assert file.url.startswith(PUBLISHERS)
             assert not source.repository or source.repository in file.url
+            assert file.sha256 or file.unchecked or "/resolve/" in file.url, "model hubs alone name a SHA-256"
+
+
+def test_what_is_told_of_files_is_told_of_files_that_there_are():
+    for source in fetch.known().values():
+        names = [file.name for file in source.files]
+        assert len(set(names)) == len(names), "they would lie on one another"
+        assert set(source.md5) <= set(names)
+        assert all(len(digest) == 32 and int(digest, 16) >= 0 for digest in source.md5.values())
+        assert not source.files or source.archive == "none" or any(name.endswith(source.archive) for name in names)
+        assert bool(source.layout) >= bool(source.steps), "steps end in a manifest"
+
+
+def test_joined_sources_have_manifests_to_join_and_shares_that_add_up():
+    sources = fetch.known()
+    for source in sources.values():
+        assert all(sources[part].layout and not sources[part].parts for part in source.parts)
+        assert not source.shares or sum(source.shares.values()) == pytest.approx(1)
+
+
+def test_the_data_sets_of_every_task_are_there():
+    sources = fetch.known()
+    wanted = {
+        "asr": ["librispeech_100h", "librispeech_460h"],
+        "speaker identification": ["librispeech_460h_speakers"],
+        "keywords": ["speech_commands"],
+        "emotion": ["emodb", "crema_d", "iemocap"],
+        "intent": ["slurp", "fluent_speech_commands"],
+        "resynthesis": ["minimls", "librispeech_test_clean"],
+        "conversion": ["vctk"],
+        "enhancement": ["voicebank_demand"],
+        "separation": ["libri2mix"],
+    }
+    assert [name for names in wanted.values() for name in names if name not in sources] == []
+    by_hand = {name for name, source in sources.items() if source.steps}
+    assert by_hand == {"crema_d", "iemocap", "fluent_speech_commands", "minimls", "libri2mix"}
 
 
 def test_the_shipped_checkpoints():

@@ -22,8 +22,10 @@ def row(folder: Path, path: Path, *, name: str, split: str, **columns: str) -> R
         columns: further ones; those that every manifest has are empty unless given.
 
     Raises:
-        UserError: when the file is not there, or only git-lfs's pointer to it.
+        UserError: when the file is not there, lies elsewhere, or is only git-lfs's pointer to it.
     """
+    if not path.is_relative_to(folder):
+        raise UserError(f"{path} is not in {folder}; paths of a data set are relative to it.")
     content = read(path)
     if content.startswith(POINTER):
         raise UserError(f"{path} is a pointer of git-lfs, not audio; run `git lfs pull` in its repository.")
