@@ -116,7 +116,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="the run folder (default: runs/SUITE)")
     add("--cache", type=Path, metavar="DIR", help="a store shared by many runs (default: in the run folder)")
     add("--codec", action="append", metavar="[LABEL=]SPEC", help="in place of the suite's codecs; repeatable")
-    add("--limit", type=_at_least_one, metavar="N", help="utterances, round-robin over speakers")
+    add("--limit", type=_at_least_one, metavar="N", help="utterances, and of each task, round-robin over speakers")
     _workers(parser)
     add("--scheduler", metavar="ADDR", help="a Dask scheduler, in place of --workers")
     add("--seed", type=int, metavar="N", help="in place of the suite's seeds")
@@ -214,6 +214,8 @@ def data_root(given: Path | None) -> Path:
 
 
 def _suite(options: argparse.Namespace) -> Any:
+    from dataclasses import replace
+
     import yaml
 
     from benchmark import suite
@@ -233,6 +235,8 @@ def _suite(options: argparse.Namespace) -> Any:
     given["seeds"] = None if options.seed is None else [options.seed]
     changes += [(key, value) for key, value in given.items() if value is not None]
     loaded = suite.load(options.suite, changes)
+    if options.limit is not None:
+        loaded = replace(loaded, tasks={label: replace(t, limit=options.limit) for label, t in loaded.tasks.items()})
     return suite.with_codecs(loaded, options.codec) if options.codec else loaded
 
 

@@ -24,13 +24,14 @@ from benchmark.fingerprint import module_fingerprint
 from benchmark.inputs import Inputs
 from benchmark.listen import Ears, unmeasured, used
 from benchmark.pipeline import CLEAN, frames_of, key_of_frames, trials_of
-from benchmark.plan import Subject, Work, facts, strategies
+from benchmark.plan import Settings, Subject, Work, facts, still, strategies
 from benchmark.progress import Progress
+from benchmark.scenes import Scene, condition
 from benchmark.scorers import Scorer, scorers
 from benchmark.store import Store, digest
 from benchmark.suite import ANCHOR, Limits
 from benchmark.table import Row
-from benchmark.types import Heard, Measured, NotMeasured, UserError, Utterance, ValueInfo
+from benchmark.types import Heard, Measured, NotMeasured, Spec, Unavailable, UserError, Utterance, ValueInfo
 
 DATASET = "voice_conversion"
 SCORER = f"{DATASET}:k={NEIGHBOURS}"  # and, behind a plus, the metric with its parameters
@@ -74,11 +75,13 @@ class Asked:
 def ask(
     data: str, split: str | None, pairs: int | None, metrics: Sequence[str], data_root: Path, device: str = "cpu"
 ) -> Asked:
-    """Resolve a suite's wishes: `pairs` sources, by the order in which `manifest.select` takes utterances.
+    """Resolve a suite's wishes: `pairs` sources, by the order in which `manifest.select` takes utterances; "": none.
 
     Raises:
         UserError: for data without two speakers, or a metric that hears no single signal.
     """
+    if not data:
+        return Asked((), ())
     given = manifest.select(manifest.load(data, data_root), split, None)
     spoken = manifest.verify(replace(given, utterances=tuple(u for u in given.utterances if u.speaker)))
     if len({u.speaker for u in spoken.utterances}) < 2:
@@ -111,24 +114,22 @@ def _draw(names: Iterable[str], source: Utterance) -> str:
 
 
 def rows(
-    todo: Sequence[Work],
+    subjects: Sequence[Subject],
+    common: Settings,
+    cache: Path,
     asked: Asked,
-    anchor: str | None,
     limits: Limits,
     progress: Progress,
     workers: int = 1,
     scheduler: str | None = None,
 ) -> list[Row]:
-    """A row per codec of a run's works, pair and value, from the store where it has them.
+    """A row per codec, pair and value, from the store in `cache` where it has them.
 
-    The `anchor` stands for speech that nobody converted: the reference itself, beside the target speaker's other
-    utterance (the best that a conversion can do) and beside the source (what two different people score).
+    The anchor, which is always among them, is speech that nobody converted: the reference itself, beside the target
+    speaker's other utterance (the best a conversion can do) and beside the source (what two people score).
     """
-    tested = {work.subject.label: work for work in reversed(todo) if work.subject.label != ANCHOR}
-    firsts = list(tested.values())[::-1]
-    if anchor is not None:
-        firsts += [replace(work, subject=Subject(ANCHOR, registry.parse(anchor))) for work in firsts[:1]]
-    jobs = [_Job(_work(first, pair), pair, asked.scorers) for first in firsts for pair in asked.pairs]
+    unconverted = Subject(ANCHOR, Spec("pcm"))
+    jobs = [_job(subject, pair, asked, common, cache) for subject in [*subjects, unconverted] for pair in asked.pairs]
     found: list[Row] = []
     with progress.track("voice conversion", len(jobs)) as advance:
         for some in execute(_rows, jobs, limits, workers, scheduler):
@@ -145,8 +146,10 @@ class _Job(NamedTuple):
     scorers: tuple[Scorer, ...]
 
 
-def _work(first: Work, pair: Pair) -> Work:
-    return replace(first, utterance=pair.source, dataset=DATASET, companions=Companions(same=pair.other))
+def _job(subject: Subject, pair: Pair, asked: Asked, common: Settings, cache: Path) -> _Job:
+    quiet = Scene(condition("acoustics", CLEAN), *still())
+    heard = Companions(same=pair.other)
+    return _Job(Work(subject, pair.source, DATASET, (quiet,), (), common, cache, companions=heard), pair, asked.scorers)
 
 
 def _rows(job: _Job, bench: Bench) -> list[Row]:
@@ -175,21 +178,34 @@ def _key(job: _Job, scorer: Scorer) -> str:
 
 
 def _computed(job: _Job, missing: Sequence[Scorer], bench: Bench, store: Store) -> dict[str, list[Measured]]:
-    """The values of each scorer, by its identity."""
-    work = job.work
+    """The values of each scorer, by its identity; nothing is converted for those that cannot run here."""
+    found = {scorer.identity: values for scorer in missing if (values := _refusal(job, scorer, bench))}
+    ready = [scorer for scorer in missing if scorer.identity not in found]
+    if not ready:
+        return found
     try:
-        source = audio.read(work.utterance.path)
+        source = audio.read(job.work.utterance.path)
         output = _converted(job, source, bench, store)
     except NotMeasured as error:
-        return {scorer.identity: unmeasured(scorer, error) for scorer in missing}
-    ears, found = Ears(bench, store), {}
-    for scorer in missing:
-        if work.subject.label == ANCHOR and scorer.needs == ("reference",):
-            found[scorer.identity] = unmeasured(scorer, NotMeasured("not_applicable", OTHER_WORDS))
-        else:
-            found[scorer.identity] = ears.ask(scorer, output, source, work.utterance, work.companions)
+        return found | {scorer.identity: unmeasured(scorer, error) for scorer in ready}
+    ears = Ears(bench, store)
+    for scorer in ready:
+        found[scorer.identity] = ears.ask(scorer, output, source, job.work.utterance, job.work.companions)
     ears.answer()
     return found
+
+
+def _refusal(job: _Job, scorer: Scorer, bench: Bench) -> list[Measured]:
+    """Its values, without a number, where it cannot judge this at all; else nothing."""
+    if job.work.subject.label == ANCHOR and scorer.needs == ("reference",):
+        return unmeasured(scorer, NotMeasured("not_applicable", OTHER_WORDS))
+    if job.work.subject.status != "ok":
+        return unmeasured(scorer, NotMeasured(job.work.subject.status, job.work.subject.reason))
+    try:
+        bench.listen(scorer, [], [])
+    except (NotMeasured, Unavailable, UserError) as error:
+        return unmeasured(scorer, error)
+    return []
 
 
 def _converted(job: _Job, source: Audio, bench: Bench, store: Store) -> Audio:
@@ -201,8 +217,6 @@ def _converted(job: _Job, source: Audio, bench: Bench, store: Store) -> Audio:
     work, reference = job.work, audio.read(job.pair.reference.path)
     if work.subject.label == ANCHOR:
         return reference
-    if work.subject.status != "ok":
-        raise NotMeasured(work.subject.status, work.subject.reason)
     info = facts(work)
     if info.token_bits is None:
         raise NotMeasured("not_applicable", "it sends no tokens, whose features could be those of another voice")

@@ -57,6 +57,8 @@ class TaskData:
         test: the split that is coded; of it at most `limit` utterances.
         label: the column to be found out, in place of the one that the task names.
         absent: what an empty label means, such as ``none``; without it an empty label is an error.
+        apart: what training and test must not share, in place of what the task demands: the splits of SLURP share
+            speakers.
     """
 
     data: str = ""
@@ -68,6 +70,7 @@ class TaskData:
     limit: int | None = None
     label: str | None = None
     absent: str | None = None
+    apart: Literal["", "speakers", "utterances"] = ""
 
 
 @dataclass(frozen=True, slots=True)

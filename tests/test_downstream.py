@@ -158,6 +158,12 @@ def test_equal_audio_on_both_sides_is_one_line(path: Path):
         assignment(path)
 
 
+def test_data_whose_speakers_are_on_both_sides_say_so(path: Path):
+    one = assignment(edited(path, lambda line: line.replace(",s5,", ",s2,")), apart="utterances")
+    assert one.task.apart == "utterances"
+    assert "s2" in {u.speaker for u in one.sides.train} & {u.speaker for u in one.sides.test}
+
+
 def test_several_splits_to_learn_from(path: Path):
     one = assignment(edited(path, lambda line: line.replace(",s3,train", ",s3,more")), train="train + more")
     assert {u.speaker for u in one.sides.train} == {"s0", "s1", "s2", "s3"}
