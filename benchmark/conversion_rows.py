@@ -55,10 +55,11 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is converted, and who judges it."""
+    """What is converted, from which manifest, and who judges it."""
 
     pairs: tuple[Pair, ...]
     scorers: tuple[Scorer, ...]
+    source: str = ""
 
     @property
     def values(self) -> dict[str, ValueInfo]:
@@ -87,7 +88,7 @@ def ask(
     if len({u.speaker for u in spoken.utterances}) < 2:
         raise UserError(f"conversion: {given.source} names fewer than 2 speakers; voices are converted between them.")
     sources = manifest.select(spoken, None, pairs).utterances
-    return Asked(tuple(drawn(sources, spoken.utterances)), _listeners(metrics, device))
+    return Asked(tuple(drawn(sources, spoken.utterances)), _listeners(metrics, device), str(given.source))
 
 
 def drawn(sources: Sequence[Utterance], known: Sequence[Utterance]) -> list[Pair]:

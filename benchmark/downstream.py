@@ -94,6 +94,8 @@ def task_of(name: str) -> Task:
 def _assignment(label: str, entry: TaskData, suite: Suite, data_root: Path) -> Assignment:
     spec = registry.parse(entry.task or label)
     task = task_of(spec.name)
+    if task.kind == "speech":
+        raise UserError(f"tasks.{label}: {task.title} is not scored by this version; see focalbench ls tasks.")
     task = replace(task, apart=entry.apart or task.apart)
     column = entry.label or task.needs
     whole = _chosen(label, manifest.load(entry.data, data_root), entry)

@@ -192,6 +192,27 @@ def _round_robin(utterances: Iterable[Utterance]) -> list[Utterance]:
     return [u for _, _, u in sorted(ranked, key=lambda item: item[:2])]
 
 
+def divided(dataset: Dataset, column: str | None) -> list[Dataset]:
+    """A data set for each value of a column, which its name ends with: ``multilingual de``; None: all of it as it is.
+
+    Raises:
+        UserError: when there is no such column, or it is empty somewhere.
+    """
+    if column is None:
+        return [dataset]
+    parts: dict[str, list[Utterance]] = defaultdict(list)
+    for utterance in dataset.utterances:
+        parts[utterance.speaker if column == "speaker" else utterance.labels.get(column, "")].append(utterance)
+    if "" in parts:
+        text = f"data.by: {len(parts[''])} of {len(dataset.utterances)} utterances of {dataset.source}"
+        known = nearest(column, ["speaker", *dataset.utterances[0].labels])
+        raise UserError(f"{text} have nothing in the column {column!r}. {known}")
+    return [
+        replace(dataset, name=f"{dataset.name} {value}", utterances=tuple(some))
+        for value, some in sorted(parts.items())
+    ]
+
+
 def verify(dataset: Dataset) -> Dataset:
     """Find every file, hash it, and compare with the checksum given by the column or a ``SHA256SUMS``.
 

@@ -239,7 +239,8 @@ def plan(suite: Suite, data_root: Path) -> Plan:
         UserError: for whatever the user has to mend first.
     """
     data = suite.data
-    whole = [manifest.select(manifest.load(m, data_root), data.split, None) for m in data.manifest]
+    given = [manifest.select(manifest.load(m, data_root), data.split, None) for m in data.manifest]
+    whole = [part for dataset in given for part in manifest.divided(dataset, data.by)]
     datasets = tuple(manifest.verify(manifest.select(dataset, None, data.limit)) for dataset in whole)
     if twice := _twice([u.id for d in datasets for u in d.utterances]):
         raise UserError(f"The id {twice!r} stands in two manifests; ids must be unique over all of a run.")

@@ -24,7 +24,7 @@ from benchmark.suite import Suite, as_dict
 from benchmark.table import SCHEMA
 from benchmark.token_probes import token_values
 from benchmark.token_rows import VALUES as TOKEN_VALUES
-from benchmark.types import Utterance
+from benchmark.types import Utterance, ValueInfo
 
 PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "soundfile", "soxr", "pesq", "pystoi", "torch", "av", "pycodec2")
 ALIGNMENT = "one constant delay per codec configuration, measured on the shipped corpus, removed; common length"
@@ -46,24 +46,31 @@ def describe(suite: Suite, plan: Plan, subjects: Iterable[Subject]) -> dict[str,
         "codecs": {subject.label: cards.facts(subject) for subject in subjects},
         "anchor": None if plan.anchor is None else {"label": plan.anchor.label, **cards.facts(plan.anchor)},
         "before": {subject.label: cards.facts(subject) for subject in plan.before},
-        "values": {
-            name: {
-                "unit": info.unit,
-                "better": info.better,
-                "source": info.source,
-                "validity": None if info.validity is None else asdict(info.validity),
-            }
-            for infos in (
+        "values": values(
+            [
                 *(scorer.values for scorer in (*plan.scorers, *(one.scorer for one in plan.tasks))),
                 *(token_values(one) for one in plan.tasks),
                 LINK_VALUES,
                 PROBE_VALUES,
                 TOKEN_VALUES,
                 COST_VALUES,
-            )
-            for name, info in infos.items()
-        },
+            ]
+        ),
         "environment": environment(),
+    }
+
+
+def values(tables: Iterable[Mapping[str, ValueInfo]]) -> dict[str, dict[str, Any]]:
+    """What a reader must know of each value, in plain types."""
+    return {
+        name: {
+            "unit": info.unit,
+            "better": info.better,
+            "source": info.source,
+            "validity": None if info.validity is None else asdict(info.validity),
+        }
+        for table in tables
+        for name, info in table.items()
     }
 
 
@@ -73,7 +80,8 @@ def _anywhere(suite: Suite, plan: Plan) -> Suite:
     def place(name: str, source: Path) -> str:
         return name if shipped() in source.parents else str(source)
 
-    manifests = tuple(place(name, d.source) for name, d in zip(suite.data.manifest, plan.datasets, strict=True))
+    whole = dict.fromkeys(dataset.source for dataset in plan.datasets)  # each may be several data sets
+    manifests = tuple(place(name, source) for name, source in zip(suite.data.manifest, whole, strict=True))
     sources = {one.label: one.source for one in plan.tasks}
     tasks = {label: replace(task, data=place(task.data, sources[label])) for label, task in suite.tasks.items()}
     return replace(suite, data=replace(suite.data, manifest=manifests), tasks=tasks)

@@ -5,13 +5,14 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark import (
     calibrate,
+    conversion_rows,
     examples,
     latency,
     learning,
@@ -25,7 +26,7 @@ from benchmark import (
 from benchmark.bench import Bench
 from benchmark.execute import check_scheduler, execute
 from benchmark.link import LINK
-from benchmark.plan import Plan, Subject, Work, plan, works
+from benchmark.plan import Plan, Subject, Work, plan, settings, works
 from benchmark.progress import Progress, Quiet
 from benchmark.store import digest, write_atomically
 from benchmark.suite import Suite
@@ -78,6 +79,7 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
     progress = progress or Quiet()
     started, clock = provenance.now(), time.perf_counter()
     planned = plan(suite, options.data_root)
+    voices = conversion_rows.ask(**asdict(suite.conversion), data_root=options.data_root, device=suite.device)
     if "tokens" in suite.protocols:
         token_probes.recipe(suite.probes)
     make_writable(options.out, options.store)
@@ -95,6 +97,9 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
     if "tokens" in suite.protocols:
         where = token_probes.Where(suite, planned, store, options.workers, options.scheduler, progress)
         rows += token_probes.rows(where)
+    if voices.pairs:
+        common, spread = settings(suite), (options.workers, options.scheduler)
+        rows += conversion_rows.rows(subjects, common, store, voices, suite.limits, progress, *spread)
     if options.timing or suite.timing:
         rows += timing.rows(todo, suite.limits, progress)
     if suite.probe:
@@ -104,6 +109,9 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
     if "tokens" in suite.protocols:
         record["probes"] = token_probes.facts(suite.probes)
     _add_seconds(record, results)
+    record["conversion"] = voices.record
+    record["suite"]["conversion"]["data"] = voices.source  # so that it runs from any folder
+    record["values"] |= provenance.values([voices.values])
     record |= {
         "started": started,
         "finished": provenance.now(),

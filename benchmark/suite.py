@@ -29,11 +29,15 @@ LARGEST_GRID = 10_000  # conditions one entry may expand to
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Which speech: manifests (paths, or names of shipped corpora), one split of them, at most `limit` utterances."""
+    """Which speech: manifests (paths, or names of shipped corpora), one split of them, at most `limit` utterances.
+
+    `by` is a column, such as ``language``: each of its values becomes a data set, of which `limit` holds.
+    """
 
     manifest: tuple[str, ...] = ("demo",)
     split: str | None = None
     limit: int | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,19 @@ class Probes:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversion:
+    """Voice conversion (`benchmark.conversion_rows`): `pairs` of speakers from a split of `data`; "": none is asked.
+
+    `metrics` are listeners: names of values or metrics, as in the suite's own.
+    """
+
+    data: str = ""
+    split: str | None = "test"
+    pairs: int = 40
+    metrics: tuple[str, ...] = ("speaker_resemblyzer", "dwer", "utmos")
+
+
+@dataclass(frozen=True, slots=True)
 class Suite:
     """Everything that decides what is computed.
 
@@ -126,6 +143,7 @@ class Suite:
     tasks: Mapping[str, TaskData] = field(default_factory=dict)
     protocols: tuple[Literal["decoded", "tokens"], ...] = ("decoded",)
     probes: Probes = field(default_factory=Probes)
+    conversion: Conversion = field(default_factory=Conversion)
 
 
 def load(name: str, overrides: Sequence[tuple[str, Any]] = ()) -> Suite:
@@ -299,16 +317,21 @@ def _check(suite: Suite) -> None:
         parse(spec)
         if not label.strip():
             raise UserError("codecs: a label is empty.")
-    scored = () if suite.tasks else ("metrics",)  # a suite may have nothing but tasks
+    other = suite.tasks or suite.conversion.data  # a suite may have nothing but these
+    scored = () if other else ("metrics",)
     for key in ("codecs", *GRID, "concealment", "seeds", "protocols", *scored):
         if not getattr(suite, key):
             raise UserError(f"{key} is empty: nothing to run.")
-    if not (suite.data.manifest or suite.tasks):
-        raise UserError("data.manifest is empty, and there are no tasks: nothing to run.")
+    if not (suite.data.manifest or other):
+        raise UserError("data.manifest is empty, and there are neither tasks nor a conversion: nothing to run.")
     _check_tasks(suite)
     if suite.header not in HEADERS:
         raise UserError(f"header: {suite.header!r} is not known. {nearest(suite.header, HEADERS)}")
-    positive = {"data.limit": suite.data.limit, "limits.seconds": suite.limits.seconds}
+    positive = {
+        "data.limit": suite.data.limit,
+        "conversion.pairs": suite.conversion.pairs,
+        "limits.seconds": suite.limits.seconds,
+    }
     positive |= {"limits.memory_mb": suite.limits.memory_mb}
     for path, number in positive.items():
         if number is not None and not 0 < number < math.inf:

@@ -209,6 +209,7 @@ def _training(
 def _brief(coded: Coded, one: Assignment, probes: Probes, seed: int) -> Brief:
     bits, books = coded.info.token_bits, coded.info.codebooks
     assert bits is not None
+    assert one.task.kind != "speech"
     each = (coded.info.frame_bits or bits * books) // (bits * books)  # tokens of a frame
     rate = each * coded.info.rate_in / coded.info.frame
     return Brief(one.task.kind, one.classes, books, 1 << bits, rate, coded.table, probes.recipe, probes.input, seed)

@@ -461,7 +461,7 @@ class Task:
     Attributes:
         title: its name in a few words, for a reader.
         needs: the column of a manifest that holds what is to be found out: ``label``, ``speaker``, ``transcript``.
-        kind: whether that is one of some ``classes``, or ``text``.
+        kind: whether that is one of some ``classes``, ``text``, or ``speech``, which this version only pairs.
         metric: the value of the module that papers print.
         apart: what training and test must not share; where it is utterances, they share the speakers.
         protocol: the name under which scores can be compared; it changes when they no longer can.
@@ -470,7 +470,7 @@ class Task:
 
     title: str
     needs: str
-    kind: Literal["classes", "text"]
+    kind: Literal["classes", "text", "speech"]
     metric: str
     apart: Literal["speakers", "utterances"]
     protocol: str

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from baselines import focalcodec, focalcodec_stream
 from baselines.focalcodec import checkpoint, config, model
+from baselines.focalcodec.voice import nearest
 from benchmark import codec, weights
 from benchmark.check import check_codec
 from benchmark.suite import Limits
@@ -161,3 +163,18 @@ def test_its_sessions_keep_every_promise(at_root, spec):
     """But the delay: an untrained model's output resembles nothing, so none can be measured."""
     broken = [v for v in check_codec(spec, Limits(seconds=120)) if v.problem]
     assert [v.problem for v in broken if "no delay can be measured" not in v.problem] == []
+
+
+@pytest.mark.parametrize("name", ["focalcodec_stream", "focalcodec"])
+def test_a_voice_is_converted_among_the_features_before_the_decoder(at_root, signal, name):
+    made = {"focalcodec_stream": focalcodec_stream, "focalcodec": focalcodec}[name].make()
+    encoder = made.token_encoder()
+    tokens = np.concatenate([encoder.push(signal), encoder.flush()])
+    voice = speech_like(1.7, seed=3)
+    found = made.convert(tokens, voice, 4)
+    inner = made.loaded.codec
+    features = inner.sig_to_feats(torch.from_numpy(voice)[None])[0]
+    wanted = inner.feats_to_sig(nearest(inner.toks_to_qfeats(torch.from_numpy(tokens.T)), features, 4))[0].numpy()
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert len(found) == len(tokens) * made.layout.hop_out
+    assert not np.allclose(found, made.token_decoder().push(made.codes(tokens)), atol=1e-3)

@@ -26,7 +26,11 @@ NETWORKS = {
         *("checkpoint", "compare", "decoders", "focal", "model", "product"),
         *("quantizer", "sessions", "stream", "voice", "wavlm"),
     )
-} | {"baselines._causal", *(f"benchmark.nets.{name}" for name in ("checkpoint", "nisqa", "utmos22"))}
+} | {
+    "baselines._causal",
+    *(f"benchmark.nets.{name}" for name in ("checkpoint", "nisqa", "utmos22")),
+    *(f"tasks._probes.{name}" for name in ("goals", "network", "training")),
+}
 LONGEST = 65  # lines of a function, its docstring included
 
 FILES = sorted(p for folder in MAY_IMPORT for p in (ROOT / folder).rglob("*.py"))

@@ -270,3 +270,17 @@ def test_the_choice_does_not_depend_on_the_order_of_the_manifest(corpus, root):
         chosen.append([u.id for u in manifest.select(manifest.load(str(source), root), None, 5).utterances])
     assert chosen[0] == chosen[1]
     assert chosen[0] != [row.partition(",")[0] for row in rows[:5]]
+
+
+def test_a_column_divides_a_data_set(root, corpus):
+    """Each value of it is one, in the order of the values."""
+    lines = ["id,path,speaker,language", "a,a.wav,x,nl", "b,b.wav,y,de", "c,c.wav,x,de"]
+    data = manifest.load(str(put(corpus / "manifest.csv", "\n".join(lines))), root)
+    parts = manifest.divided(data, "language")
+    assert [(p.name, [u.id for u in p.utterances]) for p in parts] == [("corpus de", ["b", "c"]), ("corpus nl", ["a"])]
+    assert [p.name for p in manifest.divided(data, "speaker")] == ["corpus x", "corpus y"]
+    assert manifest.divided(data, None) == [data]
+    with pytest.raises(
+        UserError, match=r"data\.by: 3 of 3 utterances of .* have nothing in the column 'langage'\. Did"
+    ):
+        manifest.divided(data, "langage")

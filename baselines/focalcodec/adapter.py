@@ -11,7 +11,7 @@ from benchmark import manifest, weights
 from benchmark.bits import Indices
 from benchmark.conceal import Codes
 from benchmark.tokens import TokenCodec, TokenDecoder, TokenEncoder, TokenLayout, token_info
-from benchmark.types import UserError
+from benchmark.types import Signal, UserError
 
 if TYPE_CHECKING:
     from baselines.focalcodec.sessions import Loaded
@@ -56,6 +56,10 @@ class Focal(TokenCodec):
 
     def silence(self) -> Indices:
         return self.loaded.silence
+
+    def convert(self, tokens: Indices, voice: Signal, neighbours: int) -> Signal:
+        """Voice conversion among the features before the decoder, as the papers have it (see `voice.nearest`)."""
+        return self.loaded.convert(tokens, voice, neighbours)
 
     def cost(self) -> dict[str, float]:
         """Parameters, multiply-accumulates per second of audio, bytes of a stream's state."""

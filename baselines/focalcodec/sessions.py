@@ -98,6 +98,12 @@ class Loaded:
         """[n, 1] to [n, bits]."""
         return self.codec.toks_to_codes(torch.from_numpy(tokens[:, 0])).numpy()
 
+    def convert(self, tokens: Indices, voice: Signal, neighbours: int) -> Signal:
+        """What is said in `tokens` [n, 1], in the voice of other speech, by its features as the encoder has them."""
+        features = self.codec.sig_to_feats(torch.from_numpy(voice)[None])[0]
+        codes = torch.from_numpy(self.codes(tokens))[None]
+        return self.codec.codes_to_sig(codes, None, features, neighbours).numpy()[0]
+
     @cached_property
     def silence(self) -> Indices:
         """The second group of encoded silence, [group, 1]."""
