@@ -245,6 +245,8 @@ def plan(suite: Suite, data_root: Path) -> Plan:
     if twice := _twice([u.id for d in datasets for u in d.utterances]):
         raise UserError(f"The id {twice!r} stands in two manifests; ids must be unique over all of a run.")
     tasks = assignments(suite, data_root)
+    if both := {dataset.name for dataset in datasets} & {one.label for one in tasks}:
+        raise UserError(f"tasks: {min(both)!r} is a data set of this run already; give the task another name.")
     known = [*(folder for dataset in datasets for folder in dataset.folders), *(one.source.parent for one in tasks)]
     under = scenes(suite, [*known, data_root, Path.cwd()])
     tested = [u for side in (*(d.utterances for d in datasets), *(one.sides.test for one in tasks)) for u in side]

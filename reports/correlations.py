@@ -105,6 +105,8 @@ def scores(
         UserError: for a name that the run does not have.
     """
     judging = [m for m in run.scores if run.better(m) in SIGN]
+    if not judging:
+        raise UserError(f"{run.folder} has no scores to correlate; its suite names no metrics.")
     conditions = sorted(run.conditions, key=lambda c: not c.clean)
     metrics = _known("metric", metrics, judging)
     codecs = _known("codec", codecs, run.codecs)

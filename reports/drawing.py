@@ -113,8 +113,12 @@ def looks(run: Run) -> dict[str, Look]:
                 dark=_oklch(0.84 - 0.2 * share, 0.12, hue),
                 shape=shapes[index % len(shapes)],
             )
-    if ANCHOR in run.series:
+    if any(ANCHOR in judged.series for judged in (run, *run.tasks.values())):
         found[ANCHOR] = Look(len(run.codecs), ANCHOR, *GREYS, shape="plus", line=(0, (4, 2)))
+    for answers in run.tasks.values():  # tokens are the same whatever conceals their loss
+        for codec in answers.codecs:
+            same = next((c for c in run.codecs if run.origin(c) == answers.origin(codec)), codec)
+            found.setdefault(codec, found[same])
     return found
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from benchmark.dropout import Tolerance
 from benchmark.stats import NOTHING, Estimate
-from reports import costs, dropout, table
+from reports import costs, dropout, table, tasks
 from reports.facts import algorithmic
 from reports.summary import EMPTY, INPUT, Cell, Run, load, number, precision
 from reports.table import PRINTERS, Block, Format
@@ -147,10 +147,14 @@ def entry(run: Run, codec: str, metric: str, quantity: Quantity) -> Entry:
     """What a codec was measured to have of a quantity, by this metric."""
     cell = clean(run, codec, metric)
     digits = quantity.digits if quantity.digits is not None else precision(run, metric) if metric else 0
-    estimate = scaled(cell.estimate, quantity.factor)
-    half = "" if estimate.half is None or quantity.unit == "kbit/s" else f" ± {number(estimate.half, digits)}"
-    partly = f" ({estimate.n}/{cell.asked})" if 0 < estimate.n < cell.asked else ""
-    return Entry(number(estimate.value, digits) + half + partly, estimate, cell.asked)
+    return _printed(scaled(cell.estimate, quantity.factor), cell.asked, digits, quantity.unit != "kbit/s")
+
+
+def _printed(estimate: Estimate, asked: int, digits: int, halved: bool = True) -> Entry:
+    """`84.0 ± 3.1 (210/216)`: a value, half of its interval if that is wanted, and of how many where not of all."""
+    half = "" if estimate.half is None or not halved else f" ± {number(estimate.half, digits)}"
+    partly = f" ({estimate.n}/{asked})" if 0 < estimate.n < asked else ""
+    return Entry(number(estimate.value, digits) + half + partly, estimate, asked)
 
 
 def scaled(estimate: Estimate, factor: float) -> Estimate:
@@ -208,6 +212,9 @@ def render(folder: Path, format: Format) -> str:
     run = load(folder)
     if run.loose:  # files from elsewhere, of which there is nothing but scores
         return table.render(folder, format)
+    if not run.scores and any(judged.conditions for judged in run.tasks.values()):
+        title, found = answers(run)
+        return _csv(found) if format == "csv" else PRINTERS[format](_answers_block(title, found))
     found = field(run)
     return _csv(found) if format == "csv" else PRINTERS[format](_block(run, found))
 
@@ -219,6 +226,42 @@ def _block(run: Run, found: Field) -> Block:
     robust = [TOLERATED] if any(column.head == TOLERANCE.head for column in found.columns) else []
     note = interval + " ".join([SAYS, *robust, *found.notes])
     return Block("Codecs, without loss and on clean speech", note, ("codec", *map(head, found.columns)), tuple(body))
+
+
+def answers(run: Run) -> tuple[str, Field]:
+    """Of a run of downstream tasks alone: its first table, of decoded audio where there is any, and what it is called.
+
+    Its first lines are what is scored without listening, and uncoded speech.
+    """
+    way, judged = next((way, judged) for way, judged in run.tasks.items() if judged.conditions)
+    condition = loss_free(judged) or judged.conditions[0]
+    shown = tasks.table(run, way, condition, {})
+    rows = (*shown.references, *shown.rows)
+    rates = tuple(_rate(tasks.rate_of(run, row.name) if row in shown.rows else None) for row in rows)
+    columns = [Column("net rate", "", "kbit/s", rates)]
+    for place, column in enumerate(shown.columns):
+        entries = (_answer(row, place, judged.cell(row.name, condition.name, column.metric)) for row in rows)
+        columns.append(Column(judged.named(column.metric), "", "%", tuple(entries)))
+    listeners = ", ".join(dict.fromkeys(scorer(judged, column.metric) for column in shown.columns))
+    names = tuple(row.name for row in rows)
+    return shown.title, Field(names, tuple(columns), (f"Answered by: {listeners}.", *shown.notes))
+
+
+def _rate(cell: Cell | None) -> Entry:
+    estimate = scaled(cell.estimate, 1e-3) if cell else NOTHING
+    return Entry(number(estimate.value, 2), estimate, cell.asked if cell else 0)
+
+
+def _answer(row: tasks.Row, place: int, cell: Cell) -> Entry:
+    """What was measured, or what is known without any measurement."""
+    known = Estimate(row.fields[place].order, None, None, 0, 0)
+    return _printed(scaled(cell.estimate if cell.asked else known, 100), cell.asked, 1)
+
+
+def _answers_block(title: str, found: Field) -> Block:
+    body = zip(found.codecs, *([entry.text for entry in column.entries] for column in found.columns), strict=True)
+    note = " ".join(["Value ± half of the 95 % interval over speakers.", *found.notes])
+    return Block(title, note, ("codec", *map(head, found.columns)), tuple(body))
 
 
 SAYS = "Latency: a group of frames, look-ahead and measured delay, without network and computing."

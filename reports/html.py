@@ -20,6 +20,7 @@ from reports import (
     published,
     recognition,
     speakers,
+    tasks,
     tokens,
 )
 from reports.drawing import looks
@@ -27,7 +28,8 @@ from reports.scores import glance, scores
 from reports.summary import Run, load
 from reports.words import milliseconds, sentences
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
+    import pandas as pd
     from jinja2 import Environment
 
 
@@ -87,12 +89,18 @@ def _context(run: Run) -> dict[str, Any]:
     look = looks(run)
     scored = scores(run, look)
     delays = latency.section(run, look)
+    alone = only_tasks(run)
+    first = tasks.glance(run, look) if alone else glance(run, scored[0].plots) if scored else []
+    said = sentences(run, next((metric for metric in run.scores if metric in run.shown), None))
     return {
         **_head(run),
-        "sentences": list(sentences(run, next((metric for metric in run.scores if metric in run.shown), None))),
-        "glance": [*(glance(run, scored[0].plots) if scored else []), *latency.glance(delays)],
+        "sentences": [*(tasks.sentences(run) if alone else ()), *said],
+        "glance": [*first, *latency.glance(delays)],
         "few": FEW,
         "looks": look,
+        "alone": alone,
+        "series": run.series,
+        "tasks": tasks.section(run, look),
         "scores": scored,
         "curves": any(score.plots for score in scored),
         "loose": run.loose,
@@ -116,6 +124,11 @@ def _context(run: Run) -> dict[str, Any]:
         "suite": provenance.suite_text(run.facts.get("suite") or {}),
         "replay": str(run.folder),
     }
+
+
+def only_tasks(run: Run) -> bool:
+    """Whether nothing was scored but downstream tasks."""
+    return bool(run.tasks) and not run.scores
 
 
 # --- What was run ---
@@ -148,26 +161,39 @@ def _where(facts: Mapping[str, Any]) -> str:
     if took and (cached := (facts.get("effort") or {}).get("cached")):
         took += f", {cached:,} scores being there from an earlier run"
     cores = f"{machine['cores']} cores" if machine.get("cores") else ""
-    data = ", ".join(str(d.get("name", "")) for d in facts["data"])
+    names = [str(d.get("name", "")) for d in facts["data"]]
+    data = ", ".join(names or dict.fromkeys(str(task.get("data", "")) for task in facts["tasks"].values()))
     return " · ".join(filter(None, (data, str(machine.get("cpu") or ""), cores, took)))
 
 
 def _tiles(run: Run) -> Iterator[tuple[str, str]]:
-    data = run.facts["data"]
+    data, heard = run.facts["data"], _heard(run)
     seconds = sum(d.get("seconds") or 0 for d in data)
     counts = [
         (len(run.facts["codecs"]) or len(run.codecs), "codec"),
         (len(run.conditions), "condition"),
-        (sum(d.get("utterances") or 0 for d in data) or run.rows["utterance"].nunique(), "utterance"),
-        (sum(d.get("speakers") or 0 for d in data) or run.rows["speaker"].nunique(), "speaker"),
+        (sum(d.get("utterances") or 0 for d in data) or heard["utterance"].nunique(), "utterance"),
+        (sum(d.get("speakers") or 0 for d in data) or heard["speaker"].nunique(), "speaker"),
         (len(run.facts.get("seeds") or [0]), "seed"),
     ]
+    if only_tasks(run):
+        counts.insert(2, (len(run.facts["tasks"]), "task"))
     for count, word in counts[2:4] if run.loose else counts:
         yield f"{count:,}", word + ("" if count == 1 else "s")
     if seconds:
         yield (
             (f"{seconds / 60:.1f}", "minutes of speech") if seconds >= 60 else (f"{seconds:.0f}", "seconds of speech")
         )
+
+
+def _heard(run: Run) -> "pd.DataFrame":
+    """The rows whose speech is counted: of the tasks, where there is no other."""
+    import pandas as pd
+
+    if not only_tasks(run):
+        return run.rows
+    rows = pd.concat([answers.rows for answers in run.tasks.values()])
+    return rows[rows["utterance"].ne("")]  # codecs without tokens have a line, and no speech
 
 
 def _notices(run: Run) -> Iterator[Notice]:

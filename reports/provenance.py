@@ -1,10 +1,13 @@
 """What a reader checks last: what has no value and why, what the numbers mean, and what they were made of."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reports.summary import LINK, PROBE, TOKENS, Run, pretty
+from reports.summary import LINK, ON_TOKENS, PROBE, TOKENS, Run, pretty
 from reports.words import STATUS_WORDS
+
+if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
+    import pandas as pd
 
 FAILURES = 200  # lines of that table; more say less
 KEYS = (
@@ -21,10 +24,11 @@ LISTED = {  # of run.json: the heading, and the key that names each entry
 
 def failures(run: Run, usual: bool) -> dict[str, Any]:
     """Rows without a value by codec, status and reason; `usual` are the not applicable ones of link and probe."""
-    expected = run.rows["status"].eq("not_applicable") & (
-        run.rows["scorer"].isin([LINK, PROBE, TOKENS]) | run.rows["kind"].eq("timing")
+    every = _every_row(run)
+    expected = every["status"].eq("not_applicable") & (
+        every["scorer"].isin([LINK, PROBE, TOKENS]) | every["kind"].eq("timing") | every["taught"]
     )
-    rows = run.rows[run.rows["status"].ne("ok") & (expected == usual)]
+    rows = every[every["status"].ne("ok") & (expected == usual)]
     lines = []
     for (codec, status, reason), part in rows.groupby(["codec", "status", "reason"], sort=False):
         lines.append(
@@ -34,7 +38,7 @@ def failures(run: Run, usual: bool) -> dict[str, Any]:
                 "reason": reason,
                 "count": len(part),
                 "conditions": _several(_titles(run, set(part["condition"])), len(run.conditions), "conditions"),
-                "scorers": _several(list(part["scorer"].unique()), run.rows["scorer"].nunique(), "scorers"),
+                "scorers": _several(list(part["scorer"].unique()), every["scorer"].nunique(), "scorers"),
                 "example": part["utterance"].iloc[0],
             }
         )
@@ -42,8 +46,16 @@ def failures(run: Run, usual: bool) -> dict[str, Any]:
     return {"lines": lines[:FAILURES], "more": max(0, len(lines) - FAILURES), "total": len(rows)}
 
 
+def _every_row(run: Run) -> "pd.DataFrame":
+    """Those of downstream tasks too, and which of these are from tokens."""
+    import pandas as pd
+
+    answers = [answers.rows.assign(taught=way == ON_TOKENS) for way, answers in run.tasks.items()]
+    return pd.concat([run.rows.assign(taught=False), *answers], ignore_index=True)
+
+
 def _titles(run: Run, names: set[str]) -> list[str]:
-    return [c.title for c in run.conditions if c.name in names]
+    return list({c.name: c.title for r in (run, *run.tasks.values()) for c in r.conditions if c.name in names}.values())
 
 
 def _several(names: list[str], of: int, word: str) -> str:
@@ -54,12 +66,13 @@ def _several(names: list[str], of: int, word: str) -> str:
 
 def definitions(run: Run) -> Iterator[dict[str, Any]]:
     """Of each value measured: name, key, unit, direction, source, and for what it can be trusted."""
-    for metric in dict.fromkeys(run.base(m) for m in run.metrics):
+    answered = {r.base(m): r.titles[m] for r in run.tasks.values() for m in r.metrics}
+    for metric in dict.fromkeys([*(run.base(m) for m in run.metrics), *answered]):
         facts = run.facts["values"].get(metric, {})
         better = str(facts.get("better", ""))
         yield {
             "key": metric,
-            "name": pretty(metric),
+            "name": answered.get(metric) or pretty(metric),
             "unit": str(facts.get("unit", "")) or "–",
             "better": better if better in ("higher", "lower") else "–",
             "source": str(facts.get("source", "")) or "–",
@@ -89,6 +102,9 @@ def provenance(run: Run) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     anchor = facts.get("anchor")
     coded = {**facts["codecs"], **({anchor["label"]: anchor} if anchor else {}), **facts.get("before", {})}
     yield "Codecs", [(label, _flat({k: c[k] for k in kept if c.get(k)})) for label, c in coded.items()]
+    lengthy = ("truth", "classes")
+    yield "Tasks", [(k, _flat({n: v for n, v in t.items() if n not in lengthy})) for k, t in facts["tasks"].items()]
+    yield "Networks taught on tokens", [(k, _flat(v)) for k, v in (facts.get("probes") or {}).items()]
     yield "Scorers", [(name, _flat(s)) for name, s in facts["scorers"].items()]
     yield "Packages", [(k, _flat(v)) for k, v in (machine.get("packages") or {}).items()]
 

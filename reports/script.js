@@ -7,13 +7,19 @@ all("input[name=metric]").forEach((radio) => {
   if (radio.checked) showMetric(radio.value);
 });
 
+all(".choose input").forEach((radio) => {
+  const show = () => all("[data-choice]", radio.closest("section")).forEach((part) => { part.hidden = part.dataset.choice !== radio.value; });
+  radio.addEventListener("change", show);
+  if (radio.checked) show();
+});
+
 const order = (row, column) => {
   const text = row.cells[column].dataset.order;
   return text === undefined || text.trim() === "" || isNaN(text) ? text : Number(text);
 };
 const compare = (a, b) => typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
 all(".sort").forEach((button) => button.addEventListener("click", () => {
-  const head = button.closest("th"), body = button.closest("table").tBodies[0], column = head.cellIndex;
+  const head = button.closest("th"), body = [...button.closest("table").tBodies].pop(), column = head.cellIndex;
   const up = head.getAttribute("aria-sort") === "descending" || (!head.hasAttribute("aria-sort") && column < 5);
   all("th", head.parentNode).forEach((other) => other.removeAttribute("aria-sort"));
   head.setAttribute("aria-sort", up ? "ascending" : "descending");
@@ -25,7 +31,8 @@ all(".sort").forEach((button) => button.addEventListener("click", () => {
 
 const legend = all(".legend .chip");
 legend.forEach((chip) => chip.addEventListener("click", () => {
-  chip.setAttribute("aria-pressed", chip.getAttribute("aria-pressed") === "true" ? "false" : "true");
+  const pressed = chip.getAttribute("aria-pressed") === "true" ? "false" : "true";
+  legend.filter((other) => other.value === chip.value).forEach((other) => other.setAttribute("aria-pressed", pressed));
   document.querySelector("main").dataset.off = legend.filter((c) => c.getAttribute("aria-pressed") === "false").map((c) => c.value).join(" ");
 }));
 
@@ -38,6 +45,33 @@ all(".picks").forEach((picks) => {
   });
   buttons.forEach((button, index) => button.addEventListener("click", () => pick(index)));
   pick(0);
+});
+
+const NUMBERED = 16;
+all(".confusion").forEach((task) => {
+  const counts = JSON.parse(task.dataset.counts), names = JSON.parse(task.dataset.names);
+  all(".matrix", task).forEach((panel) => {
+    const [codec, condition] = all("select", panel), rows = all("tbody tr", panel).map((row) => all("td", row));
+    const draw = () => {
+      const [asked, ...flat] = counts[`${codec.value} ${condition.value}`] ?? [0], totals = names.map(() => 0);
+      let right = 0, there = 0;
+      for (let i = 0; i < flat.length; i += 3) {
+        totals[flat[i]] += flat[i + 2];
+        there += flat[i + 2];
+        right += flat[i] === flat[i + 1] ? flat[i + 2] : 0;
+      }
+      rows.flat().forEach((cell) => { cell.textContent = ""; cell.removeAttribute("title"); cell.style.removeProperty("--share"); });
+      for (let i = 0; i < flat.length; i += 3) {
+        const [truth, found, count] = flat.slice(i, i + 3), cell = rows[truth][found], share = count / totals[truth];
+        cell.textContent = names.length <= NUMBERED ? Math.floor(100 * share + 0.5) : "";
+        cell.title = `${names[truth]} → ${names[found]}: ${count} of ${totals[truth]}`;
+        cell.style.setProperty("--share", share.toFixed(3));
+      }
+      const missing = asked > there ? `; ${asked - there} without an answer` : "", many = (n) => n.toLocaleString("en");
+      panel.querySelector(".said").textContent = there ? `${(Math.floor(1000 * right / there + 0.5) / 10).toFixed(1)} % right, ${many(right)} of ${many(there)}${missing}` : "nothing was answered here";
+    };
+    [codec, condition].forEach((select) => select.addEventListener("change", draw));
+  });
 });
 
 all("audio[data-same]").forEach((audio) => { audio.src = document.getElementById(audio.dataset.same).src; });

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ AXES = ("codec", "protection", "concealment")  # the columns that make a series 
 STRATEGIES = "concealments"  # of a codec, in run.json
 LINK, PROBE, TOKENS = "link", "probe", "tokens"  # scorers of what the network did, of the codec alone, of its tokens
 ANCHOR = "uncoded"  # the label of what the codecs were given, scored as if it had come out of one
+ON_AUDIO, ON_TOKENS = "decoded", "tokens"  # by what a downstream task is answered; never pooled, never in one table
+ANSWER = "_class"  # ends the names of values that say which class was found, not how well
 INPUT = " · input"  # stands behind the name of a metric against what the codec was given
 PRETTY = {
     "pesq_wb": "PESQ-WB",
@@ -93,6 +95,14 @@ PRETTY = {
     "encode_rtf": "Encoder real-time factor",
     "decode_rtf": "Decoder real-time factor",
 }
+TASK_WORDS = {
+    "accuracy": "accuracy",
+    "error": "error rate",
+    "recall": "unweighted recall",
+    "class": "class found",
+    "wer": "WER",
+    "cer": "CER",
+}
 # Parts of what other values say, which stand beside them in sections of their own: recognised words, voices.
 KINDS = ("insertions", "deletions", "substitutions")
 DETAILS = ("spk_same_", "spk_other_", *(f"{d}wer_{kind}" for d in ("", "d") for kind in KINDS))
@@ -144,6 +154,9 @@ class Run:
         scores: the metrics that judge the sound.
         cells: by (codec, condition name, metric); what was never coded has met no network, and is the same on each.
         probes: what was found of a codec alone, by its own label and name.
+        titles: names to print of metrics that `PRETTY` does not know.
+        tasks: the downstream tasks, `ON_AUDIO` and `ON_TOKENS`, as far as there are any: nothing of these is in
+            `rows`, `cells` and `scores`, but for the facts of the link where all of the run is tasks.
     """
 
     folder: Path
@@ -157,6 +170,8 @@ class Run:
     scores: tuple[str, ...]
     cells: Mapping[tuple[str, str, str], Cell]
     probes: Mapping[tuple[str, str], float]
+    titles: Mapping[str, str] = field(default_factory=dict)
+    tasks: Mapping[str, "Run"] = field(default_factory=dict)
 
     def cell(self, codec: str, condition: str, metric: str) -> Cell:
         """The cell, or the empty one where nothing was asked."""
@@ -208,7 +223,7 @@ class Run:
 
     def named(self, metric: str) -> str:
         """The name to print, with what it was measured against wherever that could be mistaken."""
-        name = pretty(metric.removesuffix(INPUT))
+        name = self.titles.get(metric) or pretty(metric.removesuffix(INPUT))
         if metric.endswith(INPUT):
             return f"{name} against the input"
         return f"{name} against clean speech" if len(self.versions(metric)) > 1 else name
@@ -234,33 +249,120 @@ def load(folder: Path) -> Run:
         UserError: when it is no run folder, or one of another schema.
     """
     rows, facts = read(folder), _facts(folder / "run.json")
-    probed = rows["scorer"].isin([PROBE, TOKENS])
-    coded = rows["codec"].ne(ANCHOR) & ~probed
-    labels = _labels(facts, rows[coded])
-    known = conditions(facts, rows[coded])
-    probes = _probes(rows[rows["scorer"].eq(PROBE)])
-    rows["metric"] = _metric_names(rows, probed)
-    rows["condition"] = _mapped(rows, PLACE, {place: condition.name for place, condition in known.items()}).fillna("")
-    alone = rows["codec"].map({codec: codec + _mark(codec, facts) for codec in rows["codec"].unique()})
-    rows["codec"] = _mapped(rows, AXES, labels).fillna(alone)
-    metrics = sorted(rows.loc[~probed, "metric"].unique(), key=_reading_order)
-    judged = ~rows["scorer"].isin([LINK, PROBE, TOKENS]) & rows["kind"].eq("value")
-    scores = set(rows.loc[judged, "metric"]) - {"delay_ms"}
-    cells = summarise(rows[coded]) | _anchored(rows[rows["codec"] == ANCHOR], known.values())
-    codecs = _codecs(facts, labels)
-    return Run(
+    by = _answered_by(rows, facts)
+    own, decoded, taught = (rows[by == way].copy() for way in ("", ON_AUDIO, ON_TOKENS))
+    probed = own["scorer"].isin([PROBE, TOKENS])
+    coded = own["codec"].ne(ANCHOR) & ~probed
+    labels = _labels(facts, rows[by.isin(["", ON_AUDIO]) & rows["codec"].ne(ANCHOR) & ~_alone(rows)])
+    probes = _probes(own[own["scorer"].eq(PROBE)])
+    own["metric"] = _metric_names(own, probed)
+    judged = ~own["scorer"].isin([LINK, PROBE, TOKENS]) & own["kind"].eq("value")
+    scores = set(own.loc[judged, "metric"]) - {"delay_ms"}
+    known = _conditioned(own, facts, labels, coded)
+    cells = summarise(own[coded]) | _anchored(own[own["codec"] == ANCHOR], [c for c in known if not c.quiet])
+    codecs, metrics = _codecs(facts, labels), sorted(own.loc[~probed, "metric"].unique(), key=_reading_order)
+    run = Run(
         folder=folder,
         facts=facts,
-        rows=rows,
+        rows=own,
         labels=labels,
         codecs=codecs,
         series=(*codecs, ANCHOR) if any(codec == ANCHOR for codec, _, _ in cells) else codecs,
-        conditions=tuple({c.name: c for c in known.values()}.values()),
+        conditions=known,
         metrics=tuple(metrics),
         scores=tuple(m for m in metrics if m in scores),
         cells=cells,
         probes=probes,
     )
+    parts = {ON_AUDIO: (decoded, labels), ON_TOKENS: (taught, _labels(facts, taught.assign(concealment="")))}
+    return replace(run, tasks={way: _tasked(run, way, *part) for way, part in parts.items() if len(part[0])})
+
+
+def _alone(rows: "pd.DataFrame") -> "pd.Series[bool]":
+    """What was found of a codec, or of its tokens, in no condition."""
+    return rows["scorer"].isin([PROBE, TOKENS])
+
+
+def _answered_by(rows: "pd.DataFrame", facts: Mapping[str, Any]) -> "pd.Series[str]":
+    """Per row what its task is answered by; empty where it is of no task.
+
+    Of the speech of tasks, the facts of the link, of codecs and of tokens are of no task where the run has no other
+    speech; else they are left out ("–"), so that no number of the page depends on which tasks there are.
+    """
+    tasks: Mapping[str, Mapping[str, Any]] = facts["tasks"]
+    asked = rows["dataset"].isin(list(tasks))
+    told = rows["scorer"].isin([LINK, PROBE, TOKENS]) | rows["kind"].ne("value")
+    names = rows["dataset"].map({label: f"{task['name']}_tokens" for label, task in tasks.items()})
+    probed = rows["scorer"].str.partition(":")[0].eq(names) if len(rows) else asked
+    others = ~asked & ~_alone(rows) & rows["codec"].ne(ANCHOR)
+    by: pd.Series[str] = asked.map({True: ON_AUDIO, False: ""}).mask(asked & probed, ON_TOKENS)
+    return by.mask(asked & told, "–" if others.any() else "")
+
+
+def _conditioned(
+    rows: "pd.DataFrame", facts: Mapping[str, Any], labels: Mapping[Any, str], coded: "pd.Series[bool]"
+) -> tuple[Condition, ...]:
+    """Name the `condition` of each row, and its `codec` as the report does; returns the conditions of those `coded`."""
+    known = conditions(facts, rows[coded])
+    rows["condition"] = _mapped(rows, PLACE, {place: condition.name for place, condition in known.items()}).fillna("")
+    alone = rows["codec"].map({codec: codec + _mark(codec, facts) for codec in rows["codec"].unique()})
+    rows["codec"] = _mapped(rows, AXES, labels).fillna(alone)
+    return tuple({c.name: c for c in known.values()}.values())
+
+
+def _tasked(run: Run, way: str, rows: "pd.DataFrame", labels: Mapping[tuple[str, str, str], str]) -> Run:
+    """The answers of all tasks, by `way`, as a run of their own, with the bitrates of `run`."""
+    if way == ON_TOKENS:
+        rows["concealment"] = ""  # nothing was concealed
+    coded = rows["codec"].ne(ANCHOR) & rows["channel"].ne("")
+    rows["metric"], titles = _task_metrics(rows, run.facts["tasks"])
+    known = _conditioned(rows, run.facts, labels, coded if coded.any() else rows["channel"].ne(""))
+    cells = summarise(rows[coded]) | _anchored(rows[rows["codec"] == ANCHOR], known)
+    rates = {key: cell for key, cell in run.cells.items() if key[2] == "net_bps"}
+    present = set(rows["codec"])
+    codecs = tuple(label for label in dict.fromkeys(labels.values()) if label in present)
+    return replace(
+        run,
+        rows=rows,
+        labels=labels,
+        codecs=codecs,
+        series=(*codecs, ANCHOR) if any(codec == ANCHOR for codec, _, _ in cells) else codecs,
+        conditions=known,
+        metrics=tuple(titles),
+        scores=tuple(metric for metric in titles if not run.base(metric).endswith(ANSWER)),
+        cells=rates | cells,
+        titles=titles,
+    )
+
+
+def _task_metrics(
+    rows: "pd.DataFrame", tasks: Mapping[str, Mapping[str, Any]]
+) -> tuple["pd.Series[str]", dict[str, str]]:
+    """The name of each row's value, with the task's label where several tasks have it, and what to print of each."""
+    pairs = rows[["dataset", "name"]].drop_duplicates().sort_values(["dataset", "name"])
+    several = pairs["name"].duplicated(keep=False)
+    pairs["metric"] = pairs["name"].mask(several, pairs["name"] + " · " + pairs["dataset"])
+    order = list(tasks)
+    titles = {
+        metric: _titled(name, tasks[label], f" ({label})" if several[place] else "")
+        for place, label, name, metric in sorted(
+            pairs.itertuples(name=None), key=lambda pair: (order.index(pair[1]), _worth(pair[2], tasks[pair[1]]))
+        )
+    }
+    return _mapped(rows, ("dataset", "name"), {pair[:2]: pair[2] for pair in pairs.itertuples(False, None)}), titles
+
+
+def _worth(name: str, task: Mapping[str, Any]) -> tuple[bool, str]:
+    """What papers print comes first."""
+    return name.replace("_tokens_", "_") != task["metric"], name
+
+
+def _titled(name: str, task: Mapping[str, Any], which: str) -> str:
+    """`Emotion from tokens, unweighted recall` for `emotion_tokens_recall`."""
+    kind = name.removeprefix(task["name"]).removeprefix("_")
+    source = " from tokens" if kind.startswith("tokens_") else ""
+    kind = kind.removeprefix("tokens_")
+    return f"{task['title']}{which}{source}, {TASK_WORDS.get(kind, kind.replace('_', ' '))}"
 
 
 def _mapped(rows: "pd.DataFrame", columns: Sequence[str], names: Mapping[Any, str]) -> "pd.Series[str]":
@@ -269,7 +371,8 @@ def _mapped(rows: "pd.DataFrame", columns: Sequence[str], names: Mapping[Any, st
     joined = first
     for other in others:
         joined = joined + "\0" + other
-    return joined.map({"\0".join(key): name for key, name in names.items()})
+    found = {"\0".join(key): name for key, name in names.items()}
+    return joined.map(found).astype(object)  # of floats where nothing is found, which could not be filled with text
 
 
 def _probes(rows: "pd.DataFrame") -> dict[tuple[str, str], float]:
@@ -278,13 +381,13 @@ def _probes(rows: "pd.DataFrame") -> dict[tuple[str, str], float]:
 
 
 def _anchored(rows: "pd.DataFrame", known: Iterable[Condition]) -> dict[tuple[str, str, str], Cell]:
-    """Cells of what was never coded, in every condition with its acoustics."""
+    """Cells of what was never coded, in those of the `known` conditions that have its acoustics."""
     cells = summarise(rows.assign(condition=rows["acoustics"]))
     return {
         (codec, c.name, metric): cell
         for (codec, acoustics, metric), cell in cells.items()
         for c in known
-        if c.acoustics.text == acoustics and not c.quiet
+        if c.acoustics.text == acoustics
     }
 
 
@@ -308,6 +411,7 @@ def _facts(path: Path) -> dict[str, Any]:
         "data": [],
         "scorers": {},
         "warnings": [],
+        "tasks": {},
     }
     return {**empty, **facts}
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from benchmark.registry import nearest
 from benchmark.types import UserError
-from reports.summary import EMPTY, Cell, Run, load, number, precision
+from reports.summary import EMPTY, ON_TOKENS, Cell, Run, load, number, precision
 
 Format: TypeAlias = Literal["latex", "markdown", "csv"]
 DIMENSIONS = ("codec", "condition", "metric")
@@ -57,7 +57,8 @@ def render(
         run: the run folder.
         format: latex, markdown or csv.
         metrics: names as `focalbench ls metrics` prints them, with ` · input` behind them where they are against what
-            the codec was given; None takes every score, without the rows of link and probe.
+            the codec was given; None takes every score, without the rows of link and probe. Values of downstream
+            tasks are named likewise; those from tokens never share a table with others.
         rows: codec, condition (also spelled channel) or metric.
         cols: likewise, another one; the third makes one table each. CSV is tidy: one line per
             estimate, in the order of the printed tables.
@@ -71,15 +72,10 @@ def render(
     if row == col:
         raise UserError(f"Rows and columns are both {row!r}; choose two of {', '.join(DIMENSIONS)}.")
     block = next(d for d in DIMENSIONS if d not in (row, col))
-    loaded = load(run)
-    names = {
-        "codec": loaded.series,
-        "condition": tuple(c.name for c in loaded.conditions),
-        "metric": _chosen(loaded, metrics),
-    }
+    parts = list(_parts(load(run), metrics))
     if format == "csv":
-        return _csv(loaded, names, (block, row, col))
-    blocks = [_block(loaded, names, (block, row, col), name) for name in names[block]]
+        return _csv(parts, (block, row, col))
+    blocks = [_block(part, names, (block, row, col), name) for part, names in parts for name in names[block]]
     return "\n".join(map(PRINTERS[format], blocks))
 
 
@@ -90,11 +86,30 @@ def _dimension(name: str) -> str:
     return name
 
 
-def _chosen(run: Run, metrics: Sequence[str] | None) -> tuple[str, ...]:
+def _parts(run: Run, metrics: Sequence[str] | None) -> Iterator[tuple[Run, dict[str, tuple[str, ...]]]]:
+    """The run, and the answers to its tasks on decoded audio and from tokens, with the names that are asked of each.
+
+    Raises:
+        UserError: for a metric that none of them has.
+    """
+    every = (run, *run.tasks.values())
+    known = [metric for part in every for metric in part.metrics]
     for metric in metrics or ():
-        if metric not in run.metrics:
-            raise UserError(f"No metric {metric!r} in {run.folder}. {nearest(metric, run.metrics)}")
-    return run.scores if metrics is None else tuple(metrics)
+        if metric not in [*known, *map(run.base, known)]:
+            raise UserError(f"No metric {metric!r} in {run.folder}. {nearest(metric, known)}")
+    spoken = [part for way, part in run.tasks.items() if way != ON_TOKENS]
+    for part in every if metrics is not None else (run,) if run.scores else spoken:
+        chosen = part.scores if metrics is None else tuple(m for name in metrics for m in _known_as(part, name))
+        if chosen:
+            conditions = tuple(c.name for c in part.conditions)
+            yield part, {"codec": part.series, "condition": conditions, "metric": chosen}
+
+
+def _known_as(run: Run, name: str) -> list[str]:
+    """The metric; of several tasks that have a value of this name, each of theirs."""
+    if name in run.metrics:
+        return [name]
+    return [metric for metric in run.titles if run.base(metric) == name]
 
 
 def _cell(run: Run, dimensions: Sequence[str], names: Sequence[str]) -> tuple[Cell, str]:
@@ -116,7 +131,8 @@ def _block(run: Run, names: dict[str, tuple[str, ...]], dimensions: tuple[str, s
         for r, line in zip(rows, grid, strict=True)
     )
     head = (row, *(_label(run, col, c) for c in cols))
-    return Block(_heading(run, block, name), _note(run, sizes), head, body)
+    clusters = max((cell.estimate.clusters for line in grid for cell, _ in line), default=0)
+    return Block(_heading(run, block, name), _note(clusters, sizes), head, body)
 
 
 def _text(cell: Cell, digits: int, sizes: bool) -> str:
@@ -125,8 +141,7 @@ def _text(cell: Cell, digits: int, sizes: bool) -> str:
     return f"{text} ({cell.estimate.n}/{cell.asked})" if sizes and cell.asked else text
 
 
-def _note(run: Run, sizes: set[tuple[int, int]]) -> str:
-    clusters = max((cell.estimate.clusters for cell in run.cells.values()), default=0)
+def _note(clusters: int, sizes: set[tuple[int, int]]) -> str:
     note = f"Value ± half of the 95 % interval over {clusters} speakers" if clusters > 1 else "Value, without interval"
     if len(sizes) == 1:
         n, asked = sizes.pop()
@@ -149,10 +164,16 @@ def _heading(run: Run, dimension: str, name: str) -> str:
     return f"{label} ({detail})" if detail else label
 
 
-def _csv(run: Run, names: dict[str, tuple[str, ...]], dimensions: tuple[str, str, str]) -> str:
+def _csv(parts: Sequence[tuple[Run, dict[str, tuple[str, ...]]]], dimensions: tuple[str, str, str]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
+    for run, names in parts:
+        writer.writerows(_lines(run, names, dimensions))
+    return out.getvalue()
+
+
+def _lines(run: Run, names: dict[str, tuple[str, ...]], dimensions: tuple[str, str, str]) -> Iterator[list[object]]:
     conditions = {c.name: c for c in run.conditions}
     for at in product(*(names[d] for d in dimensions)):
         cell, metric = _cell(run, dimensions, at)
@@ -160,18 +181,15 @@ def _csv(run: Run, names: dict[str, tuple[str, ...]], dimensions: tuple[str, str
             continue
         place = dict(zip(dimensions, at, strict=True))
         condition, estimate = conditions[place["condition"]], cell.estimate
-        writer.writerow(
-            [
-                *(place[d] for d in DIMENSIONS),
-                condition.title,
-                *(condition.channel.text, condition.acoustics.text, condition.playout.text),
-                *(run.base(metric), run.reference(metric)),
-                run.unit(metric),
-                *(estimate.value, estimate.low, estimate.high),
-                *(estimate.n, cell.asked, estimate.clusters),
-            ]
-        )
-    return out.getvalue()
+        yield [
+            *(place[d] for d in DIMENSIONS),
+            condition.title,
+            *(condition.channel.text, condition.acoustics.text, condition.playout.text),
+            *(run.base(metric), run.reference(metric)),
+            run.unit(metric),
+            *(estimate.value, estimate.low, estimate.high),
+            *(estimate.n, cell.asked, estimate.clusters),
+        ]
 
 
 def _markdown(block: Block) -> str:

@@ -102,8 +102,8 @@ def test_a_voice_in_the_noise_must_not_be_under_test() -> None:
     still = condition("channel", "clean")
     scene = scenes(Suite(), [])[0]._replace(acoustics=babble, channel=still)
     with pytest.raises(UserError, match=r"its voices are under test too \(b\); give a split or a manifest of other"):
-        _check_voices([data], [scene])
-    _check_voices([data], [scene._replace(acoustics=replace(babble, speakers=frozenset("xy")))])
+        _check_voices(data.utterances, [scene])
+    _check_voices(data.utterances, [scene._replace(acoustics=replace(babble, speakers=frozenset("xy")))])
 
 
 def test_the_anchor_hears_every_room_over_a_still_network(tmp_path: Path) -> None:
