@@ -36,7 +36,7 @@ class Sides(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A task with its speech; `truth` and `classes` are for tasks of classes.
+    """A task with its speech; `classes` are those that are learned.
 
     Attributes:
         label: its name in the suite, and the data set's in the table.
@@ -114,7 +114,7 @@ def _assignment(label: str, entry: TaskData, suite: Suite, data_root: Path) -> A
     sides = _verified(train, given, test)
     training = [(u.sha256, _truth(u, column)) for u in sides.train]
     counts = Counter(_truth(u, column) for u in sides.test)
-    tested = tuple(_told(u, column, counts) if classes else u for u in sides.test)
+    tested = tuple(_told(u, column, counts) if task.kind == "classes" else u for u in sides.test)
     scorer = task_scorer(spec, suite.device, training) if classes else plain
     name = task.metric.rpartition("_")[0]
     return Assignment(label, name, spec, task, column, whole.source, scorer, sides._replace(test=tested), classes)

@@ -10,8 +10,10 @@ import soundfile
 
 from benchmark import registry
 from benchmark.downstream import CLASS, COUNT, Assignment, assignments, task_of, with_validation
+from benchmark.plan import plan
 from benchmark.suite import load
 from benchmark.types import UserError
+from benchmark.weights import data_root
 
 TONES = {"low": 500.0, "middle": 1000.0, "high": 2000.0}  # Hz
 TASK = "tests.toytasks:Tone"
@@ -182,6 +184,38 @@ def test_what_is_learned_decides_the_identity(path: Path):
     assert before.hearing == after.hearing
     assert before.lesson != after.lesson
     assert before.identity != after.identity
+
+
+def test_a_judge_that_learns_nothing_needs_no_training_speech(path: Path):
+    one = assignment(path, task="keyword:model=xvector_commands", train="no such split")
+    assert one.sides.train == ()
+    assert one.classes == ()
+    assert {u.labels[CLASS] for u in one.sides.test} == set(TONES)
+
+
+def test_a_data_set_and_a_task_have_different_names(path: Path, tmp_path: Path):
+    keys = {"tasks": {"tones": {"data": str(path), "task": TASK}}, "data.manifest": [str(path)]}
+    with pytest.raises(UserError, match="tasks: 'tones' is a data set of this run already"):
+        plan(load("demo", list(keys.items())), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["tasks", "probes"])
+def test_nothing_leaks_in_the_corpora_that_are_here(name: str):
+    """The corpora of these suites, where somebody has them."""
+    try:
+        found = assignments(load(name), data_root())
+    except UserError as error:
+        pytest.skip(str(error))
+    assert [one.label for one in found] == ["asr", "speaker_id", "emotion", "keyword", "intent"]
+    for one in found:
+        sides = with_validation(one) if name == "probes" else one.sides
+        contents = [{u.sha256 for u in side} for side in sides]
+        assert sum(map(len, contents)) == len(set.union(*contents)), "an utterance is on two sides"
+        voices = [{u.speaker for u in side} for side in sides]
+        if one.task.apart == "speakers":
+            assert sum(map(len, voices)) == len(set.union(*voices)), "a speaker is on two sides"
+        elif sides.train:
+            assert voices[2] <= voices[0]
 
 
 def test_every_shipped_task_says_what_it_asks():
