@@ -187,6 +187,7 @@ def _table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metrics", metavar="NAME,...", help="default: all scores of the run")
     parser.add_argument("--rows", choices=["codec", "condition"], help="default: codec, or what --cols is not")
     parser.add_argument("--cols", choices=["codec", "condition"], help="default: what --rows is not")
+    parser.add_argument("--data", metavar="NAME", help="one data set of the run, such as a language (default: all)")
 
 
 def _metrics(text: str | None) -> list[str] | None:
@@ -316,12 +317,12 @@ def _report(options: argparse.Namespace) -> int:
 
 def _table(options: argparse.Namespace) -> int:
     if options.metrics is options.rows is options.cols is None:
-        sys.stdout.write(importlib.import_module("reports.field").render(options.folder, options.format))
+        sys.stdout.write(importlib.import_module("reports.field").render(options.folder, options.format, options.data))
         return FINE
     render = importlib.import_module("reports.table").render
     rows = options.rows or ("condition" if options.cols == "codec" else "codec")
     cols = options.cols or ("codec" if rows == "condition" else "condition")
-    sys.stdout.write(render(options.folder, options.format, _metrics(options.metrics), rows, cols))
+    sys.stdout.write(render(options.folder, options.format, _metrics(options.metrics), rows, cols, options.data))
     return FINE
 
 

@@ -203,15 +203,15 @@ def _broken(found: Tolerance) -> Entry:
 # --- Printed ---
 
 
-def render(folder: Path, format: Format) -> str:
-    """The comparison as LaTeX, Markdown or tidy CSV.
+def render(folder: Path, format: Format, data: str | None = None) -> str:
+    """The comparison as LaTeX, Markdown or tidy CSV; on one data set of the run where `data` names it.
 
     Raises:
-        UserError: when the folder is no finished run.
+        UserError: when the folder is no finished run, or holds no such data.
     """
-    run = load(folder)
+    run = load(folder, data)
     if run.loose:  # files from elsewhere, of which there is nothing but scores
-        return table.render(folder, format)
+        return table.render(folder, format, data=data)
     if not run.scores and any(judged.conditions for judged in run.tasks.values()):
         title, found = answers(run)
         return _csv(found) if format == "csv" else PRINTERS[format](_answers_block(title, found))

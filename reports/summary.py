@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmark.registry import nearest
 from benchmark.stats import NOTHING, Estimate, pooled
 from benchmark.table import read
 from benchmark.types import UserError
@@ -242,13 +243,17 @@ class Run:
         return str(self.facts["values"].get(self.base(metric), {}).get("unit", ""))
 
 
-def load(folder: Path) -> Run:
-    """Read a run folder and pool its rows.
+def load(folder: Path, data: str | None = None) -> Run:
+    """Read a run folder and pool its rows; of one data set where `data` names it.
 
     Raises:
-        UserError: when it is no run folder, or one of another schema.
+        UserError: when it is no run folder, or one of another schema, or holds no such data.
     """
     rows, facts = read(folder), _facts(folder / "run.json")
+    if data is not None:
+        if data not in (known := sorted(rows["dataset"].unique())):
+            raise UserError(f"{folder} holds no data set {data!r}. {nearest(data, known)}")
+        rows = rows[rows["dataset"] == data].reset_index(drop=True)
     by = _answered_by(rows, facts)
     own, decoded, taught = (rows[by == way].copy() for way in ("", ON_AUDIO, ON_TOKENS))
     probed = own["scorer"].isin([PROBE, TOKENS])

@@ -50,6 +50,7 @@ def render(
     metrics: Sequence[str] | None = None,
     rows: str = "codec",
     cols: str = "condition",
+    data: str | None = None,
 ) -> str:
     """The estimates of the run folder `run` as text; what was never asked is left out.
 
@@ -62,9 +63,10 @@ def render(
         rows: codec, condition (also spelled channel) or metric.
         cols: likewise, another one; the third makes one table each. CSV is tidy: one line per
             estimate, in the order of the printed tables.
+        data: one data set of the run, such as a language of `multilingual`; None pools all.
 
     Raises:
-        UserError: for an unknown format, metric or dimension.
+        UserError: for an unknown format, metric, dimension or data set.
     """
     if format not in PRINTERS and format != "csv":
         raise UserError(f"No table format {format!r}. {nearest(format, [*PRINTERS, 'csv'])}")
@@ -72,7 +74,7 @@ def render(
     if row == col:
         raise UserError(f"Rows and columns are both {row!r}; choose two of {', '.join(DIMENSIONS)}.")
     block = next(d for d in DIMENSIONS if d not in (row, col))
-    parts = list(_parts(load(run), metrics))
+    parts = list(_parts(load(run, data), metrics))
     if format == "csv":
         return _csv(parts, (block, row, col))
     blocks = [_block(part, names, (block, row, col), name) for part, names in parts for name in names[block]]

@@ -4,8 +4,10 @@ import csv
 import io
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from benchmark import table
 from benchmark.types import UserError
 from reports.table import render
 from tests.runs import conditions, make_jitter_run, make_noise_run, make_run
@@ -139,3 +141,19 @@ def test_buffers_are_named_where_there_are_several(tmp_path: Path) -> None:
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")][1:]
     assert len(rows) == len(set(rows)) == 21
     assert rows[0] == "Gamma delays, mean 25 ms · 20 ms buffer"
+
+
+def test_one_data_set_of_several(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, codecs=("pcm",), channels=conditions()[:1], speakers=2)
+    results = table.read(folder)
+    shifted = results.assign(dataset="other", utterance="o-" + results["utterance"], value=results["value"] + 1)
+    table.write(pd.concat([results, shifted], ignore_index=True), folder / "results.parquet")
+    name = results["dataset"].iloc[0]
+    one, other, both = (
+        float(next(csv.DictReader(io.StringIO(render(folder, "csv", ["stoi"], data=data))))["value"])
+        for data in (name, "other", None)
+    )
+    assert other == pytest.approx(one + 1)
+    assert both == pytest.approx(one + 0.5)
+    with pytest.raises(UserError, match=r"holds no data set 'othr'\. Did you mean 'other'"):
+        render(folder, "csv", data="othr")
