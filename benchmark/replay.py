@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark import audio, calibrate, examples, pipeline, suite, table
+from benchmark import audio, calibrate, examples, learning, pipeline, suite, table
 from benchmark.bench import Bench
+from benchmark.downstream import TOKENS
 from benchmark.listen import Ears
 from benchmark.plan import OWN, Trial, Work, plan, works
 from benchmark.playout import spans
+from benchmark.progress import Quiet
 from benchmark.store import Store
 from benchmark.types import LOST, SECOND, NotMeasured, Signal, UserError
 
@@ -47,7 +49,11 @@ def _row(folder: Path, key: str) -> dict[str, str]:
     rows = results[results["key"].str.startswith(key) & (results["kind"] == "value")]
     if len(rows) and (rows["utterance"] == "").all():
         raise UserError(f"The row {key!r} is of all utterances together; there is no trial to run again.")
-    trials = rows.drop_duplicates(["codec", *examples.SCENE, "concealment", "seed", "utterance"])
+    if any(str(scorer).partition(":")[0].endswith(TOKENS) for scorer in rows["scorer"]):
+        raise UserError(
+            f"The row {key!r} is of a probe, which hears no audio: it answers from the tokens as they came."
+        )
+    trials = rows.drop_duplicates(["codec", *examples.SCENE, "concealment", "seed", "dataset", "utterance"])
     if not len(trials):
         raise UserError(f"{folder} has no row with a key that starts with {key!r}; the report and the table show keys.")
     if len(trials) > 1:
@@ -68,11 +74,16 @@ def _work(folder: Path, row: dict[str, str], cache: Path, data_root: Path) -> tu
     prepare = partial(calibrate.prepare, cache=Path(record["cache"]), bench=bench)
     planned = replace(planned, before=tuple(prepare(subject) for subject in planned.before))
     todo = works(loaded, planned, cache)
-    place = (row["codec"], row["utterance"])
-    work = next((w for w in todo if (w.subject.label, w.utterance.id) == place), None)
+    place = (row["codec"], row["dataset"], row["utterance"])
+    work = next((w for w in todo if (w.subject.label, w.dataset, w.utterance.id) == place), None)
     if work is None:
         text = f"The data of {folder} no longer hold the utterance {row['utterance']!r}"
         raise UserError(f"{text}; restore its manifest.")
+    asked = [one for one in planned.tasks if work.task and one.label == work.dataset]
+    learning.learn(asked, Path(record["cache"]), loaded.limits, 1, None, Quiet())
+    for one in asked:
+        if (lesson := Store(Path(record["cache"])).description(one.scorer.lesson)) is not None:
+            Store(cache).save_description(one.scorer.lesson, lesson)
     return replace(work, subject=prepare(work.subject)), bench
 
 
@@ -117,15 +128,14 @@ def _stages(work: Work, trial: Trial, reference: str, output: Path, bench: Bench
     if trial.scene.acoustics.text != "clean":
         yield "against   " + ("what was heard" if reference == pipeline.INPUT else "the speech")
     bench.load((against, speech.rate), (played.degraded, info.rate_out))
-    with tempfile.TemporaryDirectory() as store:
-        ears = Ears(bench, Store(Path(store)))
-        for scorer in work.scorers:
-            pair = audio.Audio(played.degraded, info.rate_out), audio.Audio(against, speech.rate)
-            of = work.utterance, work.companions
-            values = bench.measure(scorer) if scorer.needs is None else ears.ask(scorer, *pair, *of)
-            ears.answer()
-            for value in values:
-                yield f"score     {value.name:14}" + (f"{value.value:.6g}" if value.value is not None else value.reason)
+    ears = Ears(bench, Store(work.cache))
+    for scorer in work.scorers:
+        pair = audio.Audio(played.degraded, info.rate_out), audio.Audio(against, speech.rate)
+        of = work.utterance, work.companions
+        values = bench.measure(scorer) if scorer.needs is None else ears.ask(scorer, *pair, *of)
+        ears.answer()
+        for value in values:
+            yield f"score     {value.name:14}" + (f"{value.value:.6g}" if value.value is not None else value.reason)
 
 
 def _level(signal: Signal) -> str:

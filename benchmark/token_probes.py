@@ -348,7 +348,7 @@ def _rows(
     seed, scenes = lesson
     for scene in scenes:
         said = taught if isinstance(taught, NotMeasured) else answers[taught.key][_name(scene)]
-        key = digest("probed", taught.key if isinstance(taught, Training) else "", one.label, seed, _name(scene))
+        key = taught.key if isinstance(taught, Training) else ""
         known = {} if isinstance(said, NotMeasured) else dict(zip(_ids(coded, one, seed, scene), said, strict=True))
         for utterance in one.sides.test:
             why = said if isinstance(said, NotMeasured) else coded.tokens[one.label, utterance.id, seed, scene]
@@ -358,7 +358,8 @@ def _rows(
                 else list(_values(one, utterance, known[utterance.id]))
             )
             for value in values:
-                yield _row(where, coded.subject, one, value, key, seed, scene, utterance)
+                of = digest("probed", key, one.label, seed, _name(scene), utterance.id)
+                yield _row(where, coded.subject, one, value, of, seed, scene, utterance)
 
 
 def _ids(coded: Coded, one: Assignment, seed: int, scene: Scene) -> list[str]:

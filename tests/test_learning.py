@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from benchmark.bench import Bench
+from benchmark.replay import replay
 from benchmark.types import UserError
 from tests.quick import make_run, suite
 from tests.test_downstream import edited, tones
@@ -124,3 +125,12 @@ def test_a_silent_output_is_judged(path: Path, tmp_path: Path):
     rows = scores(results).query("codec == 'pcm'")
     assert set(rows["status"]) == {"ok"}
     assert rows["value"].mean() == pytest.approx(1 / 3)  # one and the same class for all
+
+
+def test_a_row_is_replayed(path: Path, tmp_path: Path):
+    results, _ = tone_run(path, tmp_path / "out")
+    row = scores(results).query("codec == 'pcm' and utterance == 's5-low-0'").iloc[0]
+    lines = list(replay(tmp_path / "out", row["key"][:12], tmp_path / "again", tmp_path))
+    assert [line.split()[1:] for line in lines if line.startswith("score") and "accuracy" in line] == [
+        ["tone_accuracy", "1"]
+    ]
