@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from benchmark import weights
 from benchmark.compat import allow_cpu_torchaudio, forget_placeholders
 from benchmark.nets.listening import need_device, one_by_one, weights_version
@@ -33,7 +36,8 @@ CONVOLUTIONS = 7
 UNUSED = "masked_spec_embed"  # only in training
 OLD_NAMES = {"weight_g": "parametrizations.weight.original0", "weight_v": "parametrizations.weight.original1"}
 
-Classify: TypeAlias = Callable[[Signal], int]
+Scores: TypeAlias = npt.NDArray[np.float32]  # of each class, the higher the likelier
+Classify: TypeAlias = Callable[[Signal], Scores]
 
 
 def versions(checkpoint: str, files: Sequence[str]) -> dict[str, str]:
@@ -77,7 +81,7 @@ class Published:
 
         def hear(signal: Signal) -> Description:
             refuse(signal, self.shortest)
-            return {"class": ours[classify(signal)], "classes": sorted(ours)}
+            return {"class": ours[int(np.argmax(classify(signal)))], "classes": sorted(ours)}
 
         return one_by_one(hear, signals)
 
@@ -106,12 +110,13 @@ def commands(device: str) -> tuple[Classify, list[str]]:
     centred = InputNormalization(norm_type="sentence", std_norm=False).to(device).eval()
     forget_placeholders()
 
-    def classify(signal: Signal) -> int:
+    def classify(signal: Signal) -> Scores:
         whole = torch.ones(1, device=device)
         with torch.inference_mode(), torch.random.fork_rng():
             torch.manual_seed(0)
             features = centred(bands(torch.as_tensor(signal, dtype=torch.float32, device=device)[None]), whole)
-            return int(classifier(embedding(features, whole)).argmax())
+            scores: Scores = classifier(embedding(features, whole))[0, 0].cpu().numpy()
+        return scores
 
     return classify, _labels(place / LABELS_FILE, classes)
 
@@ -151,11 +156,12 @@ def emotions(device: str) -> tuple[Classify, list[str]]:
     pool = StatisticsPooling(return_std=False)
     forget_placeholders()
 
-    def classify(signal: Signal) -> int:
+    def classify(signal: Signal) -> Scores:
         with torch.inference_mode(), torch.random.fork_rng():
             torch.manual_seed(0)
             heard = _normal(torch.as_tensor(signal, dtype=torch.float32, device=device)[None])
-            return int(output(pool(_normal(model(heard).last_hidden_state))).argmax())
+            scores: Scores = output(pool(_normal(model(heard).last_hidden_state)))[0, 0].cpu().numpy()
+        return scores
 
     return classify, _labels(place / LABELS_FILE, classes)
 

@@ -2,7 +2,8 @@
 
 `model=mfcc` learns the speakers of any data set: mel-frequency cepstra and pitch of the loud frames, pooled over time,
 and a kernel classifier. Choices were made on the training split of 17 speakers of LibriSpeech alone, by 5-fold
-cross-validation over utterances, uncoded and coded: @SPEAKER@
+cross-validation over utterances: 1.00 uncoded, 0.96 by Opus at 12 kbit/s with 10 % loss, 0.68 by Codec2 at 3200 bit/s.
+Without means of cepstra it is worse. Where training and test share rooms and microphones, these help to find a speaker.
 The other models give embeddings of voices, which the same classifier learns.
 """
 
