@@ -185,11 +185,12 @@ class Bench:
         """What a method of the host of probes returns; the limit of time holds for each of so many items.
 
         Raises:
-            NotMeasured: as the method does, or ``metric_failed`` when it ends its process.
+            NotMeasured: as the method does, ``metric_failed`` when it ends its process, ``skipped`` where it lacks
+                a library.
         """
         try:
             return self._call(self._probes, method, *arguments, items=items).value
-        except ChildFailed as error:
+        except (ChildFailed, Unavailable) as error:
             raise NotMeasured(*status_of(error)) from error
 
     def _heard(self, count: int, method: str, *arguments: Any) -> Reply:

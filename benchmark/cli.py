@@ -233,7 +233,7 @@ def _suite(options: argparse.Namespace) -> Any:
             raise UserError(f"--set {text}: {value!r} is not YAML.") from error
     given = {"data.manifest": options.data, "data.limit": options.limit, "save_audio": options.save_audio}
     given["device"] = options.device
-    given["seeds"] = None if options.seed is None else [options.seed]
+    given["seeds"] = given["probes.seeds"] = None if options.seed is None else [options.seed]
     changes += [(key, value) for key, value in given.items() if value is not None]
     loaded = suite.load(options.suite, changes)
     if options.limit is not None:

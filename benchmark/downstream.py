@@ -5,10 +5,11 @@ makes every score too good: each of these is an error before any work.
 """
 
 import importlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import combinations, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ TOKENS = "_tokens"  # behind the name of a task whose answers come from tokens
 CLASS, COUNT = "class", "class_count"  # labels of a test utterance: the truth, and how many share it
 SPEAKER = "speaker"
 FEWEST = 2  # training examples of a class
+MOST = 6000  # training utterances of a judge of decoded audio, which compares with each of them
+SIDES = ("training", "validation", "test")
 SET_ASIDE = 7  # of so many training utterances one is set apart for validation where the data name no split
 
 
@@ -45,6 +48,8 @@ class Assignment:
         source: the manifest.
         scorer: who judges decoded audio.
         sides: all of them with their checksums; the tested ones with `CLASS` and `COUNT` among their labels.
+        lesson: what of the training speech the judge of decoded audio learns from.
+        taught: the same sides as probes have them, some of the training's being for validation.
     """
 
     label: str
@@ -55,6 +60,8 @@ class Assignment:
     source: Path
     scorer: Scorer
     sides: Sides
+    lesson: tuple[Utterance, ...]
+    taught: Sides
     classes: tuple[str, ...] = ()
 
     def truth(self, utterance: Utterance) -> str:
@@ -101,23 +108,58 @@ def _assignment(label: str, entry: TaskData, suite: Suite, data_root: Path) -> A
     whole = _chosen(label, manifest.load(entry.data, data_root), entry)
     probed = "tokens" in suite.protocols
     plain = task_scorer(spec, suite.device, ())
-    needed = probed or LEARNED in (plain.needs or ())
-    train = _side(label, whole, entry.train, None) if needed else replace(whole, utterances=())
-    test = _side(label, whole, entry.test, entry.limit)
-    given = _side(label, whole, entry.valid, None) if probed and entry.valid else None
-    labelled = [_labelled(label, side, column, entry.absent) for side in (train, test, given) if side is not None]
-    train, test = labelled[:2]
-    given = labelled[2] if given is not None else None
-    classes = _classes(label, train, test, given, column) if task.kind == "classes" and needed else ()
-    if needed:
-        _refuse_leaks(label, task, [train, *([given] if given else [])], test)
-    sides = _verified(train, given, test)
-    training = [(u.sha256, _truth(u, column)) for u in sides.train]
+    learned = probed or LEARNED in (plain.needs or ())
+    splits = Splits(entry.train if learned else None, entry.valid if probed else None, entry.test)
+    sides = _sides(label, whole, splits, entry, column)
+    classes = _classes(label, sides, column) if task.kind == "classes" and learned else ()
+    _refuse_leaks(label, task, whole.source, sides)
     counts = Counter(_truth(u, column) for u in sides.test)
     tested = tuple(_told(u, column, counts) if task.kind == "classes" else u for u in sides.test)
-    scorer = task_scorer(spec, suite.device, training) if classes else plain
+    sides = sides._replace(test=tested)
+    lesson = _drawn(sides.train, column) if classes else ()
+    scorer = task_scorer(spec, suite.device, [_lesson(u, column, plain) for u in lesson]) if classes else plain
     name = task.metric.rpartition("_")[0]
-    return Assignment(label, name, spec, task, column, whole.source, scorer, sides._replace(test=tested), classes)
+    taught = _with_validation(sides, task, column) if probed else sides
+    return Assignment(label, name, spec, task, column, whole.source, scorer, sides, lesson, taught, classes)
+
+
+class Splits(NamedTuple):
+    """The names of a task's splits; None where there is nothing to be done with one."""
+
+    train: str | None
+    valid: str | None
+    test: str
+
+
+def _sides(label: str, whole: Dataset, splits: Splits, entry: TaskData, column: str) -> Sides:
+    """The utterances of each split, their files found and hashed.
+
+    Raises:
+        UserError: for an unknown split or column, an empty label, or a file that is missing or another.
+    """
+    sides: list[tuple[Utterance, ...]] = []
+    for split in splits:
+        limit = entry.limit if split is splits.test and len(sides) == 2 else None
+        side = _side(label, whole, split, limit) if split else replace(whole, utterances=())
+        sides.append(manifest.verify(_labelled(label, side, column, entry.absent)).utterances)
+    return Sides(*sides)
+
+
+def _drawn(train: Sequence[Utterance], column: str) -> tuple[Utterance, ...]:
+    """What a judge of decoded audio learns from: all, or so many of each class in turn that they are `MOST`."""
+    by_class: dict[str, list[Utterance]] = defaultdict(list)
+    for utterance in train if len(train) <= MOST else sorted(train, key=lambda u: _rank(u.id)):
+        by_class[_truth(utterance, column)].append(utterance)
+    if len(train) <= MOST:
+        return tuple(train)
+    turns = zip_longest(*(by_class[name] for name in sorted(by_class)))
+    return tuple(u for turn in turns for u in turn if u is not None)[:MOST]
+
+
+def _lesson(utterance: Utterance, column: str, scorer: Scorer) -> list[str]:
+    """All of a training utterance that a judge may use."""
+    known = (f"{name}={utterance.labels[name]}" for name in scorer.labels if utterance.labels.get(name))
+    return [utterance.sha256, _truth(utterance, column), *known]
 
 
 def _chosen(label: str, dataset: Dataset, entry: TaskData) -> Dataset:
@@ -168,7 +210,7 @@ def _labelled(label: str, dataset: Dataset, column: str, absent: str | None) -> 
         raise UserError(f"tasks.{label}: what is to be found out: {lacks}")
     utterances = dataset.utterances
     empty = [u for u in utterances if not _truth(u, column)]
-    if empty and absent is None:
+    if empty and (absent is None or column == SPEAKER):
         more = f" and {len(empty) - 1} more" if len(empty) > 1 else ""
         text = f"tasks.{label}: {empty[0].id!r}{more} of {dataset.source} has an empty {column!r}"
         raise UserError(f"{text}; fill it in, leave these out (where), or say what that means (absent: none).")
@@ -176,83 +218,80 @@ def _labelled(label: str, dataset: Dataset, column: str, absent: str | None) -> 
     return replace(dataset, utterances=tuple(filled))
 
 
-def _classes(label: str, train: Dataset, test: Dataset, valid: Dataset | None, column: str) -> tuple[str, ...]:
+def _classes(label: str, sides: Sides, column: str) -> tuple[str, ...]:
     """The classes that can be learned.
 
     Raises:
         UserError: where that is impossible.
     """
-    counts = Counter(_truth(u, column) for u in train.utterances)
+    counts = Counter(_truth(u, column) for u in sides.train)
     rare = sorted(name for name, count in counts.items() if count < FEWEST)
     if rare:
         text = f"tasks.{label}: the class {rare[0]!r} has 1 training example, {FEWEST} are needed"
         raise UserError(f"{text}; add speech, or leave the class out ({column}).")
     if len(counts) < 2:
         raise UserError(f"tasks.{label}: all of the training speech is {next(iter(counts))!r}; 2 classes are needed.")
-    for side in (test, *([valid] if valid else [])):
-        if unseen := sorted({_truth(u, column) for u in side.utterances} - counts.keys()):
-            text = f"tasks.{label}: {unseen[0]!r} is to be found out, but is in no training example"
-            raise UserError(f"{text}; known: {', '.join(sorted(counts)[:8])}{' …' if len(counts) > 8 else ''}.")
+    if unseen := sorted({_truth(u, column) for u in (*sides.valid, *sides.test)} - counts.keys()):
+        text = f"tasks.{label}: {unseen[0]!r} is to be found out, but is in no training example"
+        raise UserError(f"{text}; known: {', '.join(sorted(counts)[:8])}{' …' if len(counts) > 8 else ''}.")
     return tuple(sorted(counts))
 
 
-def _refuse_leaks(label: str, task: Task, learned: Sequence[Dataset], test: Dataset) -> None:
-    """Raise UserError where test utterances, or their speakers, are learned from."""
-    tested = {u.id for u in test.utterances}
-    if both := sorted(u.id for side in learned for u in side.utterances if u.id in tested):
-        raise UserError(f"tasks.{label}: {both[0]!r} is in training and test; an utterance may be in one split only.")
-    if task.apart == "speakers":
-        heard = {u.speaker for side in learned for u in side.utterances} - {""}
-        if voices := sorted(heard & {u.speaker for u in test.utterances}):
-            text = f"tasks.{label}: the speaker {voices[0]!r} is in training and test"
-            raise UserError(f"{text}; {task.title} is tested on speakers that were never heard: choose other splits.")
+def _refuse_leaks(label: str, task: Task, source: Path, sides: Sides) -> None:
+    """Raise UserError where two sides share an utterance, its audio or, where that is forbidden, a speaker."""
+    for (first, before), (second, after) in combinations(zip(SIDES, sides, strict=True), 2):
+        where = f"{first} and {second}"
+        ids = {u.id for u in before}
+        if both := sorted(u.id for u in after if u.id in ids):
+            text = f"tasks.{label}: {both[0]!r} is in {where}; an utterance may be on one side only"
+            raise UserError(f"{text}: choose other splits.")
+        known = {u.sha256: u.id for u in before}
+        if twins := [u for u in after if u.sha256 in known]:
+            text = f"{source}: {twins[0].id!r} of {second} is the same audio as {known[twins[0].sha256]!r} of {first}"
+            raise UserError(f"{text}; take one of them out.")
+        voices = {u.speaker for u in before} & {u.speaker for u in after} - {""}
+        if task.apart == "speakers" and voices:
+            text = f"tasks.{label}: the speaker {min(voices)!r} is in {where}; {task.title} is tested on speakers"
+            raise UserError(f"{text} that were never heard: choose other splits.")
+    nameless = [u.id for side in sides for u in side if not u.speaker]
+    if task.apart == "speakers" and nameless and (sides.train or sides.valid):
+        text = f"tasks.{label}: {nameless[0]!r} of {source} names no speaker, so that nobody knows who was heard before"
+        raise UserError(f"{text}; add the column speaker, or say apart: utterances.")
 
 
-def _verified(train: Dataset, valid: Dataset | None, test: Dataset) -> Sides:
-    """Every file found and hashed.
-
-    Raises:
-        UserError: for a file that is missing or not what the manifest says, and for equal audio on both sides.
-    """
-    sides = Sides(*(manifest.verify(side).utterances if side else () for side in (train, valid, test)))
-    known = {u.sha256: u.id for u in (*sides.train, *sides.valid)}
-    for utterance in sides.test:
-        if utterance.sha256 in known:
-            text = (
-                f"{train.source}: {utterance.id!r}, which is tested, is the same audio as {known[utterance.sha256]!r}"
-            )
-            raise UserError(f"{text}, which is learned from; take one of them out.")
-    return sides
-
-
-def with_validation(assignment: Assignment) -> Sides:
+def _with_validation(sides: Sides, task: Task, column: str) -> Sides:
     """With validation utterances: where the data name none, a seventh of the training's, in the order of SHA-256.
 
     Where speakers have to differ these are whole speakers, as far as every class stays in training.
     """
-    sides, task, column = assignment.sides, assignment.task, assignment.column
     if sides.valid:
         return sides
     wanted = max(1, len(sides.train) // SET_ASIDE)
-    taken: set[str] = set()
-    if task.apart == "speakers":
-        for speaker in sorted({u.speaker for u in sides.train} - {""}, key=_rank):
-            more = taken | {u.id for u in sides.train if u.speaker == speaker}
-            if len(taken) < wanted and len(more) <= 2 * wanted and _teachable(sides.train, more, task, column):
-                taken = more
-    for utterance in sorted(sides.train, key=lambda u: _rank(u.id)) if not taken else ():
-        if len(taken) < wanted and _teachable(sides.train, taken | {utterance.id}, task, column):
-            taken.add(utterance.id)
+    groups: dict[str, list[Utterance]] = defaultdict(list)
+    for utterance in sides.train if task.apart == "speakers" else ():
+        groups[utterance.speaker].append(utterance)
+    taken = _taken(groups, sides.train, task, column, wanted)
+    if not taken:
+        taken = _taken({u.id: [u] for u in sides.train}, sides.train, task, column, wanted)
     parts = [[u for u in sides.train if (u.id in taken) is inside] for inside in (False, True)]
     return sides._replace(train=tuple(parts[0]), valid=tuple(parts[1]))
 
 
-def _teachable(train: Iterable[Utterance], without: set[str], task: Task, column: str) -> bool:
-    """Whether the rest still holds every class."""
-    rest = [u for u in train if u.id not in without]
-    if task.kind == "text":
-        return bool(rest)
-    return {_truth(u, column) for u in rest} == {_truth(u, column) for u in train}
+def _taken(
+    groups: Mapping[str, Sequence[Utterance]], train: Sequence[Utterance], task: Task, column: str, wanted: int
+) -> set[str]:
+    """The ids of groups that make up about as many as are `wanted`, and leave every class in training."""
+    left = Counter(_truth(u, column) if task.kind == "classes" else "" for u in train)
+    taken: set[str] = set()
+    for name in sorted(groups, key=_rank):
+        group = groups[name]
+        if len(taken) >= wanted:
+            break
+        less = Counter(_truth(u, column) if task.kind == "classes" else "" for u in group)
+        if len(taken) + len(group) <= 2 * wanted and all(left[truth] > count for truth, count in less.items()):
+            left -= less
+            taken |= {u.id for u in group}
+    return taken
 
 
 def _rank(text: str) -> str:

@@ -53,7 +53,9 @@ def estimate(suite: Suite, options: Options, progress: Progress) -> str:
     played = 0 if suite.save_audio == "none" else (2 * sum(heard) * schemes + 2 * len(costs)) * mean(seconds or [0])
     played = sum(seconds) * sum(heard) * (conditions + 1) if suite.save_audio == "all" else played
     disk = trials * values * ROW_BYTES + played * AUDIO_BYTES
-    taught = len(planned.subjects) * len(planned.tasks) * len(suite.probes.seeds) * ("tokens" in suite.protocols)
+    times = len(planned.scenes) if suite.probes.damage == "both" else 1
+    taught = len(planned.subjects) * len(planned.tasks) * len(suite.probes.seeds) * times
+    taught *= "tokens" in suite.protocols
     lines = [
         f"{suite.name}: {len(planned.subjects)} codecs x {conditions} conditions x {len(seconds)} utterances",
         f"trials  {trials}, {round(trials * values)} rows, {sum(seconds) / 60:.1f} minutes of speech",

@@ -62,8 +62,8 @@ def learn(
 
 
 def _exercises(one: Assignment, store: Path) -> list[Exercise]:
-    train = one.sides.train
-    return [Exercise(i, one.scorer, train[i : i + AT_ONCE], store) for i in range(0, len(train), AT_ONCE)]
+    lesson = one.lesson
+    return [Exercise(i, one.scorer, lesson[i : i + AT_ONCE], store) for i in range(0, len(lesson), AT_ONCE)]
 
 
 def _describe(exercise: Exercise, bench: Bench) -> tuple[Exercise, list[Description] | Unavailable]:
@@ -89,13 +89,15 @@ def _said(ears: Ears, scorer: Scorer, utterance: Utterance) -> Description:
             raise said
     except NotMeasured as error:
         text = f"{scorer.spec} cannot learn from {utterance.id!r} ({utterance.path}): {error.reason}"
+        if error.status == "metric_failed":
+            raise UserError(f"{text}. The same command goes on where this stopped.") from error
         raise UserError(f"{text}; mend that file, or take it out of the training split.") from error
     return said
 
 
 def _learn(one: Assignment, described: Sequence[Description], store: Store, bench: Bench) -> None:
     try:
-        learned = bench.learn(one.scorer, described, [one.truth(u) for u in one.sides.train], SEED)
+        learned = bench.learn(one.scorer, described, [one.truth(u) for u in one.lesson], SEED)
     except NotMeasured as error:
         raise UserError(f"tasks.{one.label}: {one.scorer.spec} learned nothing: {error.reason}.") from error
     store.save_description(one.scorer.lesson, dumps(learned))

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -90,10 +91,7 @@ class Ears:
 
     def _learned(self, scorer: Scorer) -> Description:
         """What a listener learned before the run's first trial; None where it could not, as it will say itself."""
-        if scorer.lesson not in self.said:
-            kept = self.store.description(scorer.lesson)
-            self.said[scorer.lesson] = None if kept is None else loads(kept)
-        return self.said[scorer.lesson]
+        return _lesson(self.store.root, scorer.lesson) if self.store.holds(scorer.lesson) else None
 
     def _voice(self, scorer: Scorer, utterance: Utterance | None) -> Description | NotMeasured | None:
         if utterance is None:
@@ -122,6 +120,12 @@ class Ears:
                 self.store.save_description(key, kept)
         self.said[key] = loads(kept)  # not `said`: the same whether it was asked now or before
         return self.said[key]
+
+
+@lru_cache(maxsize=8)  # one is used by every work of its task, and may be large; its key is its content's
+def _lesson(root: Path, key: str) -> Description:
+    kept = Store(root).description(key)
+    return None if kept is None else loads(kept)
 
 
 def used(scorer: Scorer, labels: Mapping[str, str]) -> dict[str, str]:

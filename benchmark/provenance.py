@@ -142,7 +142,11 @@ def _task(one: Assignment) -> dict[str, Any]:
         "data": one.source.parent.name if one.source.is_file() else one.source.name,
         "manifest": str(one.source),
         "column": one.column,
-        **{side: _side(one, getattr(one.sides, side)) for side in ("train", "valid", "test")},
+        "learns": bool(one.scorer.lesson),
+        "train": _side(one, one.sides.train),
+        "valid": _side(one, one.taught.valid),  # of probes; where the data name none, some of the training's
+        "test": _side(one, one.sides.test),
+        "lesson": _side(one, one.lesson),
     }
     if not one.classes:
         return facts

@@ -53,7 +53,7 @@ def _row(folder: Path, key: str) -> dict[str, str]:
         raise UserError(
             f"The row {key!r} is of a probe, which hears no audio: it answers from the tokens as they came."
         )
-    trials = rows.drop_duplicates(["codec", *examples.SCENE, "concealment", "seed", "dataset", "utterance"])
+    trials = rows.drop_duplicates(["codec", *examples.SCENE, "concealment", "seed", "utterance"])
     if not len(trials):
         raise UserError(f"{folder} has no row with a key that starts with {key!r}; the report and the table show keys.")
     if len(trials) > 1:

@@ -94,8 +94,8 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
         learning.learn(planned.tasks, store, suite.limits, options.workers, options.scheduler, progress)
     rows, effort = _execute(suite, todo, options, progress)
     rows += token_rows.rows(todo)
+    where = token_probes.Where(suite, planned, store, options.workers, options.scheduler, progress)
     if "tokens" in suite.protocols:
-        where = token_probes.Where(suite, planned, store, options.workers, options.scheduler, progress)
         rows += token_probes.rows(where)
     if voices.pairs:
         common, spread = settings(suite), (options.workers, options.scheduler)
@@ -117,7 +117,7 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
         "finished": provenance.now(),
         "wall_seconds": round(time.perf_counter() - clock, 3),
         "command": options.command,
-        "warnings": [*_codec_warnings([*subjects, *planned.before]), *_input_warnings(rows)],
+        "warnings": [*_codec_warnings([*subjects, *planned.before]), *_input_warnings(rows), *where.warnings],
         "effort": effort,
         "cache": str(options.store.resolve()),
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmark import registry
+from benchmark.align import resampler
 from benchmark.fingerprint import module_fingerprint
 from benchmark.store import digest
 from benchmark.types import Scalar, Spec, Unavailable, UserError, ValueInfo
@@ -65,7 +66,7 @@ def scorers(metrics: Sequence[str], device: str = "cpu") -> tuple[Scorer, ...]:
 
 
 def task_scorer(spec: Spec, device: str, training: Sequence[Sequence[str]]) -> Scorer:
-    """Who judges a downstream task on decoded audio, having learned from `training`: checksums and classes.
+    """Who judges a downstream task on decoded audio, having learned from `training`: checksums, classes, labels.
 
     Raises:
         UserError: for an unknown task, or a parameter that it does not take.
@@ -77,7 +78,7 @@ def task_scorer(spec: Spec, device: str, training: Sequence[Sequence[str]]) -> S
     scorer = _scorer(complete, rates.pop(), values, "task")
     if LEARNED not in (scorer.needs or ()):
         return scorer
-    lesson = digest("lesson", scorer.hearing, sorted(map(list, training)))
+    lesson = digest("lesson", scorer.hearing, resampler(), sorted(map(list, training)))
     return replace(scorer, lesson=lesson, identity=digest("learned", scorer.identity, lesson))
 
 

@@ -7,7 +7,8 @@ Bell & McCaffrey, "Bias reduction in standard errors for linear regression with 
 Survey Methodology 28(2), 2002. The linearisation of a ratio is Cochran, "Sampling Techniques", 1977, ch. 6.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -78,6 +79,18 @@ def pooled(numerator: npt.ArrayLike, denominator: npt.ArrayLike, clusters: npt.A
         return Estimate(value, None, None, above.size, count)
     half = _student(count - 1) * _standard_error(above - value * below, total, member, count)
     return Estimate(value, value - half, value + half, above.size, count)
+
+
+def widened(of_speakers: Estimate, of_seeds: Estimate) -> Estimate:
+    """An estimate whose interval holds for other speakers, and for other seeds of what was trained.
+
+    Both are of the same observations, clustered by the one and by the other; what they add is independent, as seeds
+    are compared on equal utterances. With a single seed, nothing is known of others.
+    """
+    if of_speakers.value is None or of_speakers.half is None or of_seeds.half is None:
+        return of_speakers
+    half = math.hypot(of_speakers.half, of_seeds.half)
+    return replace(of_speakers, low=of_speakers.value - half, high=of_speakers.value + half)
 
 
 def _standard_error(residuals: Floats, total: float, member: npt.NDArray[np.intp], count: int) -> float:

@@ -68,6 +68,10 @@ class Store:
         """What a listener said of speech that was never coded, if it is known."""
         return self._read("descriptions", key, ".json")
 
+    def holds(self, key: str) -> bool:
+        """Whether there is such a description."""
+        return self._path("descriptions", key, ".json").is_file()
+
     def save_description(self, key: str, description: bytes) -> None:
         """Write what a listener said."""
         self._write("descriptions", key, ".json", description)

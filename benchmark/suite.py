@@ -229,6 +229,9 @@ def _normal(raw: dict[str, Any]) -> dict[str, Any]:
     data = raw.get("data")
     if isinstance(data, dict) and isinstance(data.get("manifest"), str):
         raw["data"] = {**data, "manifest": [data["manifest"]]}
+    probes = raw.get("probes")
+    if isinstance(probes, dict) and isinstance(probes.get("seeds"), list):
+        raw["probes"] = {**probes, "seeds": list({repr(seed): seed for seed in probes["seeds"]}.values())}
     if isinstance(raw.get("tasks"), dict):  # null takes one out
         raw["tasks"] = {label: entry for label, entry in raw["tasks"].items() if entry is not None}
     for key in ("metrics", "seeds", "concealment", "axes", "protocols"):

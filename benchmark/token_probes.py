@@ -9,7 +9,7 @@ learned from, so that a run goes on where it stopped.
 import hashlib
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,7 +19,7 @@ import numpy as np
 from benchmark import normalisers
 from benchmark.bench import Bench
 from benchmark.descriptions import dumps, loads
-from benchmark.downstream import COUNT, TOKENS, Assignment, with_validation
+from benchmark.downstream import COUNT, TOKENS, Assignment
 from benchmark.execute import execute
 from benchmark.fingerprint import module_fingerprint
 from benchmark.lessons import Brief, Epoch, Example, Tokens
@@ -48,6 +48,8 @@ OF_TEXT = {
     "wer": ValueInfo("", "lower", f"word error rate of a CTC {SOURCE.removeprefix('a ')}"),
     "cer": ValueInfo("", "lower", f"character error rate of a CTC {SOURCE.removeprefix('a ')}"),
 }
+# What a host of probes notes of training utterances, as a reader should know it.
+LEFT_OUT = {"too_long": "that are too long for the recipe", "unsayable": "with more text than their tokens can say"}
 Answer: TypeAlias = int | str
 
 
@@ -58,6 +60,7 @@ class Training:
     `tests` are the utterances of a scene, in the order of the task, under the scene's name.
     """
 
+    label: str
     key: str
     brief: Brief
     train: tuple[Example, ...]
@@ -98,7 +101,7 @@ def facts(probes: Probes) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where probes of a run are taught, and how many at a time."""
+    """Where probes of a run are taught, and how many at a time; `warnings` grow as there is something to tell."""
 
     suite: Suite
     plan: Plan
@@ -106,6 +109,7 @@ class Where:
     workers: int
     scheduler: str | None
     progress: Progress
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,10 @@ def _of_codec(where: Where, subject: Subject) -> list[Row]:
     tasks = where.plan.tasks
     if (why := _silent(subject)) is not None:
         return [_row(where, subject, one, value) for one in tasks for value in _nothing(one, why)]
-    coded = _coded(where, subject)
+    try:
+        coded = _coded(where, subject)
+    except NotMeasured as error:  # of its vectors
+        return [_row(where, subject, one, value) for one in tasks for value in _nothing(one, error)]
     taught = [(one, *lesson, _training(where, coded, one, *lesson)) for one in tasks for lesson in _lessons(where)]
     answers = _answers(where, subject, [t for *_, t in taught if isinstance(t, Training)])
     return [row for one, seed, scenes, t in taught for row in _rows(where, coded, one, (seed, scenes), t, answers)]
@@ -165,7 +172,7 @@ def _works(where: Where, subject: Subject, one: Assignment) -> Iterator[Work]:
     probes = where.suite.probes
     common = replace(settings(where.suite), seeds=probes.seeds, concealment=("default",))
     before = {subject.label: subject for subject in where.plan.before}
-    for side, utterances in with_validation(one)._asdict().items():
+    for side, utterances in one.taught._asdict().items():
         undamaged = side != "test" and probes.damage == "test"
         scenes = (quiet(),) if undamaged else where.plan.scenes
         once = replace(common, seeds=probes.seeds[:1]) if undamaged else common
@@ -192,7 +199,7 @@ def _training(
     where: Where, coded: Coded, one: Assignment, seed: int, scenes: tuple[Scene, ...]
 ) -> Training | NotMeasured:
     """All that it takes to teach a network, or why there is nothing to teach."""
-    probes, sides = where.suite.probes, with_validation(one)
+    probes, sides = where.suite.probes, one.taught
     heard = (seed, scenes[0]) if probes.damage == "both" else (probes.seeds[0], quiet())
     if probes.input == "features" and coded.table is None:
         return NotMeasured("not_applicable", "this codec has no vectors of its codes that add up to those of tokens")
@@ -203,7 +210,7 @@ def _training(
     brief = _brief(coded, one, probes, seed)
     tests = {_name(scene): tuple(t for _, t in _tested(coded, one, seed, scene)) for scene in scenes}
     key = digest("probe", _code(), str(replace(brief, table=None)), *map(_content, (coded.table, train, valid)))
-    return Training(key, brief, train, valid, tests, where.store)
+    return Training(one.label, key, brief, train, valid, tests, where.store)
 
 
 def _brief(coded: Coded, one: Assignment, probes: Probes, seed: int) -> Brief:
@@ -254,7 +261,11 @@ def _name(scene: Scene) -> str:
 
 
 def _code() -> list[str]:
-    return [module_fingerprint(HOST), module_fingerprint("benchmark.token_material"), *installed("torch").values()]
+    return [
+        module_fingerprint(HOST),
+        module_fingerprint("benchmark.token_material"),
+        *installed("torch", "sentencepiece").values(),
+    ]
 
 
 def _content(value: Any) -> str:
@@ -277,48 +288,61 @@ def _content(value: Any) -> str:
 
 # --- Answers ---
 
-Answers: TypeAlias = Mapping[str, Mapping[str, Sequence[Answer] | NotMeasured]]  # by training and scene
+Said: TypeAlias = Mapping[str, Sequence[Answer] | NotMeasured]  # by scene
+Answers: TypeAlias = Mapping[tuple[str, str], Said]  # by task and training
 
 
 def _answers(where: Where, subject: Subject, trainings: Sequence[Training]) -> Answers:
     """What every network answers; they are taught side by side, as many as there are workers."""
     epochs = recipe(where.suite.probes).epochs
-    found: dict[str, Mapping[str, Sequence[Answer] | NotMeasured]] = {}
+    found: dict[tuple[str, str], dict[str, Sequence[Answer] | NotMeasured]] = {}
+    left_out: dict[str, str] = {}
     with where.progress.track(f"epochs on {subject.label}", epochs * len(trainings)) as advance:
         told = None if where.scheduler is not None else advance  # which cannot travel
-        for training, said in execute(
-            partial(_taught, epochs=epochs, told=told), trainings, where.suite.limits, where.workers, where.scheduler
-        ):
-            found[training] = said
+        step = partial(_taught, epochs=epochs, told=told)
+        for place, said, notes in execute(step, trainings, where.suite.limits, where.workers, where.scheduler):
+            found.setdefault(place, {}).update(said)  # scenes may be taught alike
+            left_out |= {place[0]: _left_out(notes)} if any(notes.get(name) for name in LEFT_OUT) else {}
             for _ in range(epochs if told is None else 0):
                 advance()
+    where.warnings.extend(f"{subject.label}, {label}: probes learn without {text}" for label, text in left_out.items())
     return found
+
+
+def _left_out(notes: Mapping[str, int]) -> str:
+    return " and ".join(f"{notes[name]} training utterances {text}" for name, text in LEFT_OUT.items() if notes[name])
 
 
 def _taught(
     training: Training, bench: Bench, epochs: int, told: Callable[[], None] | None
-) -> tuple[str, Mapping[str, Sequence[Answer] | NotMeasured]]:
-    """A network's answers for every scene: those that are known, or of a network that is taught, or found, now."""
+) -> tuple[tuple[str, str], Said, Mapping[str, int]]:
+    """A network's answers for every scene, and what it was not taught with: known, or found now.
+
+    It is taught to the end, or from where it was left.
+    """
     store = Store(training.store)
     keys = {name: digest("answers", training.key, _content(tests)) for name, tests in training.tests.items()}
     kept = {name: store.description(key) for name, key in keys.items()}
-    found = {name: loads(data) for name, data in kept.items() if data is not None}
+    known: dict[str, Any] = {name: loads(data) for name, data in kept.items() if data is not None}
+    said: dict[str, Sequence[Answer] | NotMeasured] = {name: one["said"] for name, one in known.items()}
+    notes: Mapping[str, int] = next((one["notes"] for one in known.values()), {})
     done = 0
     try:
-        if missing := [name for name in keys if name not in found]:
+        if missing := [name for name in keys if name not in said]:
             for reached in _teach(training, bench, store):
                 done = reached
                 if told is not None:
                     told()
+            notes = bench.probe("notes", items=1)
             for name in missing:
-                found[name] = bench.probe("answer", training.tests[name], items=len(training.tests[name]))
-                store.save_description(keys[name], dumps(found[name]))
+                said[name] = bench.probe("answer", training.tests[name], items=len(training.tests[name]))
+                store.save_description(keys[name], dumps({"said": said[name], "notes": notes}))
     except NotMeasured as error:
-        found |= {name: NotMeasured(error.status, error.reason) for name in keys if name not in found}
+        said |= {name: NotMeasured(error.status, error.reason) for name in keys if name not in said}
     if told is not None:
         for _ in range(epochs - done):  # it had enough earlier, or was taught before
             told()
-    return training.key, found
+    return (training.label, training.key), said, notes
 
 
 def _teach(training: Training, bench: Bench, store: Store) -> Iterator[int]:
@@ -347,7 +371,7 @@ def _rows(
     """The rows of all test utterances in the scenes of one training."""
     seed, scenes = lesson
     for scene in scenes:
-        said = taught if isinstance(taught, NotMeasured) else answers[taught.key][_name(scene)]
+        said = taught if isinstance(taught, NotMeasured) else answers[one.label, taught.key][_name(scene)]
         key = taught.key if isinstance(taught, Training) else ""
         known = {} if isinstance(said, NotMeasured) else dict(zip(_ids(coded, one, seed, scene), said, strict=True))
         for utterance in one.sides.test:
@@ -358,7 +382,9 @@ def _rows(
                 else list(_values(one, utterance, known[utterance.id]))
             )
             for value in values:
-                of = digest("probed", key, one.label, seed, _name(scene), utterance.id)
+                heard = coded.tokens[one.label, utterance.id, seed, scene]
+                content = "" if isinstance(heard, NotMeasured) else _content(heard)
+                of = digest("probed", key, coded.subject.identity, one.label, seed, _name(scene), utterance.id, content)
                 yield _row(where, coded.subject, one, value, of, seed, scene, utterance)
 
 
@@ -377,7 +403,12 @@ def _values(one: Assignment, utterance: Utterance, answer: Answer) -> Iterator[M
         if not (truth := _normal(one.truth(utterance), utterance)):
             yield from _nothing(one, NotMeasured("not_applicable", "nothing is left of the normalised transcript"))
             return
+        language = primary(utterance.labels.get("language") or LANGUAGE)
         for value, edits in (("wer", words(truth, answer)), ("cer", characters(truth, answer))):
+            if value == "wer" and language in normalisers.UNSPACED:
+                reason = f"{language!r} is written without spaces between words; see {name}_cer"
+                yield Measured(f"{name}_{value}", None, "not_applicable", reason)
+                continue
             yield Measured.ratio(f"{name}_{value}", edits.total, edits.length)
         return
     hit, count = float(one.classes[answer] == one.truth(utterance)), int(utterance.labels[COUNT])

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reports.conditions import Condition
-from reports.summary import ANCHOR, ANSWER, Run
+from reports.summary import ANCHOR, ANSWER, ON_AUDIO, Run
 from reports.words import percent
 
 if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
@@ -59,6 +59,8 @@ class Confusion:
 def confusion(answers: Run, label: str, way: str) -> Confusion | None:
     """The matrices of a task; None where no class was found."""
     facts = answers.facts["tasks"][label]
+    if way == ON_AUDIO and not facts.get("learns", True):
+        return None  # a published judge counts its classes in its own way
     classes = tuple(map(str, facts.get("classes") or ()))
     known = sorted(answers.conditions, key=lambda c: not c.clean)
     found = dict(_counted(answers, label, known)) if classes else {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.registry import nearest
-from benchmark.stats import NOTHING, Estimate, pooled
+from benchmark.stats import NOTHING, Estimate, pooled, widened
 from benchmark.table import read
 from benchmark.types import UserError
 from reports.conditions import FILES, PLACE, Condition, conditions
@@ -251,8 +251,8 @@ def load(folder: Path, data: str | None = None) -> Run:
     """
     rows, facts = read(folder), _facts(folder / "run.json")
     if data is not None:
-        if data not in (known := sorted(rows["dataset"].unique())):
-            raise UserError(f"{folder} holds no data set {data!r}. {nearest(data, known)}")
+        if data not in (names := sorted(rows["dataset"].unique())):
+            raise UserError(f"{folder} holds no data set {data!r}. {nearest(data, names)}")
         rows = rows[rows["dataset"] == data].reset_index(drop=True)
     by = _answered_by(rows, facts)
     own, decoded, taught = (rows[by == way].copy() for way in ("", ON_AUDIO, ON_TOKENS))
@@ -322,7 +322,8 @@ def _tasked(run: Run, way: str, rows: "pd.DataFrame", labels: Mapping[tuple[str,
     coded = rows["codec"].ne(ANCHOR) & rows["channel"].ne("")
     rows["metric"], titles = _task_metrics(rows, run.facts["tasks"])
     known = _conditioned(rows, run.facts, labels, coded if coded.any() else rows["channel"].ne(""))
-    cells = summarise(rows[coded]) | _anchored(rows[rows["codec"] == ANCHOR], known)
+    seeded = way == ON_TOKENS  # every seed is another network
+    cells = summarise(rows[coded], seeded) | _anchored(rows[rows["codec"] == ANCHOR], known)
     rates = {key: cell for key, cell in run.cells.items() if key[2] == "net_bps"}
     present = set(rows["codec"])
     codecs = tuple(label for label in dict.fromkeys(labels.values()) if label in present)
@@ -468,22 +469,29 @@ def _codecs(facts: Mapping[str, Any], labels: Mapping[tuple[str, str, str], str]
     return tuple(dict.fromkeys([*labels.values(), *(c for c in facts["codecs"] if c not in seen and c != ANCHOR)]))
 
 
-def summarise(rows: "pd.DataFrame") -> dict[tuple[str, str, str], Cell]:
-    """Pool rows with columns `condition` and `metric` over utterances and seeds; clusters are speakers."""
+def summarise(rows: "pd.DataFrame", seeded: bool = False) -> dict[tuple[str, str, str], Cell]:
+    """Pool rows with columns `condition` and `metric` over utterances and seeds; clusters are speakers.
+
+    Where a value of each seed is one of many that might have been (`seeded`), the intervals are of seeds too.
+    """
     import pandas as pd
 
     rows = parts(rows)
     above, below = rows["above"].to_numpy(), rows["below"].to_numpy()
     valid = np.isfinite(above)
     clusters, _ = pd.factorize(clusters_of(rows))
+    seeds = rows["seed"].to_numpy() if seeded else clusters
     status, names = pd.factorize(rows["status"])
     cells: dict[tuple[str, str, str], Cell] = {}
     indices: dict[Any, Any] = rows.groupby(["codec", "condition", "metric"], sort=False).indices
     for key, members in indices.items():
         kept = members[valid[members]]
         counts = np.bincount(status[members], minlength=len(names))
+        estimate = pooled(above[kept], below[kept], clusters[kept])
+        if seeded:
+            estimate = widened(estimate, pooled(above[kept], below[kept], seeds[kept]))
         cells[key] = Cell(
-            pooled(above[kept], below[kept], clusters[kept]),
+            estimate,
             len(members),
             {str(name): int(n) for name, n in zip(names, counts, strict=True) if n},
         )

@@ -161,7 +161,7 @@ def columns(run: Run, way: str) -> tuple[Column, ...]:
         for wanted in ["accuracy", "recall"] if kind == "recall" else [kind]:
             metric = named(answers, label, wanted, way)
             if metric is not None:
-                found.append(_column(answers, metric, label, wanted))
+                found.append(_column(answers, metric, label, wanted, way))
     return tuple(found)
 
 
@@ -175,14 +175,15 @@ def _of(answers: Run, metric: str, label: str) -> bool:
     return bool((answers.rows["metric"].eq(metric) & answers.rows["dataset"].eq(label)).any())
 
 
-def _column(answers: Run, metric: str, label: str, kind: str) -> Column:
+def _column(answers: Run, metric: str, label: str, kind: str, way: str) -> Column:
     facts, lower = answers.facts["tasks"][label], answers.better(metric) == "lower"
-    chance, majority = facts.get("chance"), facts.get("majority")
+    own = way == ON_AUDIO and not facts.get("learns", True)  # a published judge, whose classes are its own
+    chance, majority = (None, None) if own else (facts.get("chance"), facts.get("majority"))
     test = facts.get("test") or {}
-    told = [f"{len(facts['classes'])} classes" if facts.get("classes") else "text"]
+    told = ["text" if facts["kind"] == "text" else "a published judge" if own else f"{len(facts['classes'])} classes"]
     told += [_count(test.get("utterances"), "utterance"), _count(test.get("speakers"), "speaker")]
     title = facts["title"] + ("" if label == facts["name"] else f" ({label})")
-    floor = TEXT_FLOOR if chance is None else 1 - chance if lower else chance
+    floor = (TEXT_FLOOR if lower else 0.0) if chance is None else 1 - chance if lower else chance
     if majority is not None:
         majority = chance if kind == "recall" else 1 - majority if lower else majority
     head, arrow = TASK_WORDS.get(kind, kind), ARROWS.get(answers.better(metric), "")
@@ -356,7 +357,7 @@ def _asked(label: str, facts: Mapping[str, Any]) -> Asked:
     chance = [percent(facts.get(key)) if key in facts else "–" for key in ("chance", "majority")]
     cells = (
         f"{facts.get('data', '')}: {facts.get('column', '')}".strip(": "),
-        str(len(classes)) if classes else "text",
+        "text" if facts["kind"] == "text" else str(len(classes) or "the judge's own"),
         *chance,
         learned,
         _speech(sides["test"]) or "–",

@@ -1,5 +1,6 @@
 """Tasks are resolved to speech, classes and truth; what would make a score worthless is one line before any work."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmark import registry
-from benchmark.downstream import CLASS, COUNT, Assignment, assignments, task_of, with_validation
+from benchmark import downstream, registry
+from benchmark.downstream import CLASS, COUNT, Assignment, assignments, task_of
 from benchmark.plan import plan
 from benchmark.suite import load
 from benchmark.types import UserError
@@ -87,24 +88,24 @@ def test_where_leaves_others_out(path: Path):
 @pytest.mark.parametrize("protocols", [("tokens",), ("decoded", "tokens")])
 def test_validation_speakers_are_set_apart(path: Path, protocols: tuple[str, ...]):
     one = assignment(path, *protocols)
-    sides = with_validation(one)
+    sides = one.taught
     voices = [{u.speaker for u in side} for side in sides]
     assert all(voices)
     assert sum(map(len, voices)) == len(set.union(*voices))
     assert {one.truth(u) for u in sides.train} == set(TONES)
     assert {u.id for u in (*sides.train, *sides.valid)} == {u.id for u in one.sides.train}
-    assert sides == with_validation(one)
+    assert sides == assignment(path, *protocols).taught
 
 
 def test_a_single_training_speaker_still_leaves_some_for_validation(tmp_path: Path):
-    sides = with_validation(assignment(tones(tmp_path / "few", train=1, takes=3), "tokens"))
+    sides = assignment(tones(tmp_path / "few", train=1, takes=3), "tokens").taught
     assert len(sides.valid) == 1
     assert {u.labels["label"] for u in sides.train} == set(TONES)
 
 
 def test_a_named_validation_split_is_taken(path: Path):
     one = assignment(edited(path, lambda line: line.replace(",s3,train", ",s3,val")), "tokens", valid="val")
-    assert {u.speaker for u in with_validation(one).valid} == {"s3"}
+    assert {u.speaker for u in one.taught.valid} == {"s3"}
 
 
 LINES: dict[str, tuple[Callable[[str], str], dict[str, Any], str]] = {
@@ -156,8 +157,34 @@ def test_what_would_make_a_score_worthless_is_one_line(path: Path, name: str):
 def test_equal_audio_on_both_sides_is_one_line(path: Path):
     twin = path.parent / "s5-low-0.wav"
     twin.write_bytes((path.parent / "s0-low-1.wav").read_bytes())
-    with pytest.raises(UserError, match="'s5-low-0', which is tested, is the same audio as 's0-low-1'"):
+    with pytest.raises(UserError, match="'s5-low-0' of test is the same audio as 's0-low-1' of training"):
         assignment(path)
+
+
+def test_validation_leaks_too(path: Path):
+    edited(path, lambda line: line.replace(",s3,train", ",s3,val"))
+    with pytest.raises(UserError, match="the speaker 's3' is in training and validation"):
+        assignment(
+            edited(path, lambda line: line.replace("s3-low-0.wav,s3,val", "s3-low-0.wav,s3,train")),
+            "tokens",
+            valid="val",
+        )
+    with pytest.raises(UserError, match="'s0-high-0' is in training and validation"):
+        assignment(path, "tokens", valid="train")
+
+
+def test_speech_without_speakers_proves_nothing(path: Path):
+    nameless = edited(path, lambda line: line.replace(",s2,train", ",,train"))
+    with pytest.raises(UserError, match=r"'s2-.*' of .* names no speaker, .*; add the column speaker, or say apart"):
+        assignment(nameless)
+    assert assignment(nameless, apart="utterances").lesson
+
+
+def test_a_judge_learns_from_so_many_and_of_every_class_alike(path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(downstream, "MOST", 9)
+    one = assignment(edited(path, lambda line: "" if ",train,low" in line and "-0" in line[:8] else line))
+    assert Counter(one.truth(u) for u in one.lesson) == {"high": 3, "low": 3, "middle": 3}
+    assert len(one.sides.train) > 9
 
 
 def test_data_whose_speakers_are_on_both_sides_say_so(path: Path):
@@ -208,7 +235,7 @@ def test_nothing_leaks_in_the_corpora_that_are_here(name: str):
         pytest.skip(str(error))
     assert [one.label for one in found] == ["asr", "speaker_id", "emotion", "keyword", "intent"]
     for one in found:
-        sides = with_validation(one) if name == "probes" else one.sides
+        sides = one.taught
         contents = [{u.sha256 for u in side} for side in sides]
         assert sum(map(len, contents)) == len(set.union(*contents)), "an utterance is on two sides"
         voices = [{u.speaker for u in side} for side in sides]

@@ -1,12 +1,13 @@
 """benchmark.stats: hand-worked cases, the textbook t interval, coverage of a planted truth."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats as textbook
 
-from benchmark.stats import Estimate, paired, pooled
+from benchmark.stats import Estimate, paired, pooled, widened
 
 
 def test_a_ratio_is_sum_over_sum_and_not_a_mean_of_ratios() -> None:
@@ -103,3 +104,35 @@ def test_paired_cancels_what_two_codecs_share() -> None:
 def test_paired_refuses_what_is_not_aligned() -> None:
     with pytest.raises(ValueError, match="align them first"):
         paired([1.0, 2.0], [1.0], ["a", "b"])
+
+
+def test_seeds_widen_an_interval_as_far_as_they_differ() -> None:
+    speakers, seeds = Estimate(0.5, 0.47, 0.53, 90, 10), Estimate(0.5, 0.46, 0.54, 90, 3)
+    both = widened(speakers, seeds)
+    assert (both.low, both.high) == pytest.approx((0.45, 0.55))
+    assert (both.value, both.n, both.clusters) == (0.5, 90, 10)
+    assert widened(speakers, replace(seeds, low=None, high=None)) == speakers
+    assert widened(replace(speakers, low=None, high=None), seeds).half is None
+
+
+def test_intervals_of_trainings_hold_for_other_seeds() -> None:
+    """A share that differs by seed: the interval of speakers alone covers it too seldom."""
+    generator = np.random.default_rng(0)
+    alone, both, runs = 0, 0, 300
+    for _ in range(runs):
+        share = 0.7 + 0.05 * generator.standard_normal(5)
+        hits = generator.random((5, 40, 5)) < share[:, None, None]
+        speakers = np.broadcast_to(np.arange(40)[:, None], hits.shape).ravel()
+        seeds = np.broadcast_to(np.arange(5)[:, None, None], hits.shape).ravel()
+        of_speakers = pooled(hits.ravel(), 1.0, speakers)
+        wide = widened(of_speakers, pooled(hits.ravel(), 1.0, seeds))
+        alone += covers(of_speakers, 0.7)
+        both += covers(wide, 0.7)
+    assert alone / runs < 0.85
+    assert 0.93 <= both / runs <= 0.99
+
+
+def covers(estimate: Estimate, truth: float) -> bool:
+    assert estimate.low is not None
+    assert estimate.high is not None
+    return estimate.low <= truth <= estimate.high
