@@ -31,11 +31,12 @@ class Recipe:
         epsilon: AdamW's.
         weight_decay: AdamW's.
         anneal_below: NewBob's threshold: a relative fall of the validation's loss that is enough.
-        anneal_by: the factor for the learning rate where it falls by less.
+        anneal_by: the factor for the learning rate where it falls by less; 1: it stays.
         anneal_patience: how many such epochs are forgiven before.
         clip: the largest norm of the gradient.
         batch: utterances.
-        order: of the training utterances: ``ascending`` by length in every epoch, or ``shuffled`` anew for each.
+        order: of the training utterances: ``ascending`` by length in every epoch, or ``shuffled`` for each, with
+            such of about the same length in a batch.
         epochs: at most.
         patience: epochs without a better one after which training ends; 0: it never ends before its time.
         longest_s: training and validation utterances that are longer are left out, s.
@@ -92,19 +93,29 @@ PAPER = Recipe(
 SMALL = replace(
     PAPER,
     hidden=64,
-    dropout=0.3,
     standardised=True,
-    learning_rate=2e-3,
-    anneal_by=0.5,
-    anneal_patience=0,
+    learning_rate=3e-3,
+    anneal_by=1.0,
     clip=1.0,
+    batch=4,  # a text is heard after some 250 steps, not after so many utterances
     order="shuffled",
-    epochs=30,
-    patience=8,
+    epochs=25,
+    patience=6,
     pieces=0,
     places_per_second=40.0,
 )
-SHALLOW = replace(SMALL, layers=0, hidden=0, dropout=0.0, learning_rate=1e-2, epochs=100, patience=15)
+SHALLOW = replace(
+    SMALL,
+    layers=0,
+    hidden=0,
+    dropout=0.0,
+    learning_rate=1e-2,
+    anneal_by=0.5,
+    anneal_patience=0,
+    batch=16,
+    epochs=100,
+    patience=15,
+)
 RECIPES = {"paper": PAPER, "small": SMALL, "shallow": SHALLOW}
 
 

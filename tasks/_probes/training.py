@@ -144,11 +144,11 @@ class Training:
 
     def _batches(self) -> Iterator[list[Example]]:
         if self.recipe.order == "ascending":
-            examples = sorted(self.train, key=_length)
-        else:
-            order = generator(self.brief.seed, "probe", "order", str(self.number)).permutation(len(self.train))
-            examples = [self.train[place] for place in order]
-        yield from _cut(examples, self.recipe.batch)
+            return _cut(sorted(self.train, key=_length), self.recipe.batch)
+        order = generator(self.brief.seed, "probe", "order", str(self.number))
+        shuffled = [self.train[place] for place in order.permutation(len(self.train))]
+        batches = list(_cut(sorted(shuffled, key=_length), self.recipe.batch))  # of about the same length
+        return (batches[place] for place in order.permutation(len(batches)))
 
     @torch.no_grad()
     def _validate(self) -> tuple[float, float]:
