@@ -22,6 +22,7 @@ from benchmark import (
     timing,
     token_probes,
     token_rows,
+    token_teaching,
 )
 from benchmark.bench import Bench
 from benchmark.execute import check_scheduler, execute
@@ -81,7 +82,7 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
     planned = plan(suite, options.data_root)
     voices = conversion_rows.ask(**asdict(suite.conversion), data_root=options.data_root, device=suite.device)
     if "tokens" in suite.protocols:
-        token_probes.recipe(suite.probes)
+        token_teaching.recipe(suite.probes)
     make_writable(options.out, options.store)
     if options.scheduler is not None:
         firsts = [d.utterances[0].path for d in planned.datasets] + [one.sides.test[0].path for one in planned.tasks]
@@ -94,7 +95,7 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
         learning.learn(planned.tasks, store, suite.limits, options.workers, options.scheduler, progress)
     rows, effort = _execute(suite, todo, options, progress)
     rows += token_rows.rows(todo)
-    where = token_probes.Where(suite, planned, store, options.workers, options.scheduler, progress)
+    where = token_teaching.Where(suite, planned, store, options.workers, options.scheduler, progress)
     if "tokens" in suite.protocols:
         rows += token_probes.rows(where)
     if voices.pairs:

@@ -2,40 +2,30 @@
 
 A codec encodes the training, validation and test speech of every task. For each task and seed a network learns from
 the tokens (`tasks._probes`, in a supervised child, an epoch per call) and answers for the test speech, whose tokens may
-come from a noisy room or over a network that loses some. Checkpoints and answers are kept by the content of what was
-learned from, so that a run goes on where it stopped.
+come from a noisy room or over a network that loses some (`benchmark.token_teaching`).
 """
 
-import hashlib
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
-from pathlib import Path
-from typing import Any, TypeAlias
-
-import numpy as np
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from benchmark import normalisers
 from benchmark.bench import Bench
-from benchmark.descriptions import dumps, loads
 from benchmark.downstream import COUNT, TOKENS, Assignment
 from benchmark.execute import execute
-from benchmark.fingerprint import module_fingerprint
-from benchmark.lessons import Brief, Epoch, Example, Tokens
+from benchmark.lessons import Brief, Example, Tokens
 from benchmark.metrics.asr import characters, words
-from benchmark.plan import Plan, Subject, Work, settings, still, strategies
-from benchmark.progress import Progress
+from benchmark.plan import Subject, Work, settings, still, strategies
 from benchmark.recognisers import primary
 from benchmark.scenes import Scene, condition
-from benchmark.store import Store, digest
-from benchmark.suite import Probes, Suite
+from benchmark.store import digest
+from benchmark.suite import Probes
 from benchmark.table import Row
 from benchmark.token_material import arrived
-from benchmark.types import CodecInfo, Measured, NotMeasured, Spec, UserError, Utterance, ValueInfo
-from benchmark.versions import installed
+from benchmark.token_teaching import RECIPES, Answer, Answers, Training, Where, answers, content, key_of
+from benchmark.types import CodecInfo, Measured, NotMeasured, Spec, Utterance, ValueInfo
 
-HOST, RECIPES = "tasks._probes.host", "tasks._probes.recipe"
 SOURCE = "a probe on tokens, as in arXiv 2502.04465, section 4"
 LANGUAGE = "en"  # of transcripts that do not say theirs
 OF_CLASSES = {
@@ -48,25 +38,6 @@ OF_TEXT = {
     "wer": ValueInfo("", "lower", f"word error rate of a CTC {SOURCE.removeprefix('a ')}"),
     "cer": ValueInfo("", "lower", f"character error rate of a CTC {SOURCE.removeprefix('a ')}"),
 }
-# What a host of probes notes of training utterances, as a reader should know it.
-LEFT_OUT = {"too_long": "that are too long for the recipe", "unsayable": "with more text than their tokens can say"}
-Answer: TypeAlias = int | str
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """One network to be taught, and whom it answers then.
-
-    `tests` are the utterances of a scene, in the order of the task, under the scene's name.
-    """
-
-    label: str
-    key: str
-    brief: Brief
-    train: tuple[Example, ...]
-    valid: tuple[Example, ...]
-    tests: Mapping[str, tuple[Tokens, ...]]
-    store: Path
 
 
 def token_values(one: Assignment) -> dict[str, ValueInfo]:
@@ -81,35 +52,10 @@ def scorer(one: Assignment, probes: Probes) -> str:
     return str(Spec(one.name + TOKENS, params))
 
 
-def recipe(probes: Probes) -> Any:
-    """The recipe of that name.
-
-    Raises:
-        UserError: when there is none.
-    """
-    known = importlib.import_module(RECIPES).RECIPES
-    if probes.recipe not in known:
-        raise UserError(f"probes.recipe: there is no {probes.recipe!r}; there are {', '.join(known)}.")
-    return known[probes.recipe]
-
-
 def facts(probes: Probes) -> dict[str, Any]:
     """What a reader should know of the probes of a run."""
     told = importlib.import_module(RECIPES).facts(probes.recipe)
     return {**asdict(probes), "seeds": list(probes.seeds), "facts": told}
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Where probes of a run are taught, and how many at a time; `warnings` grow as there is something to tell."""
-
-    suite: Suite
-    plan: Plan
-    store: Path
-    workers: int
-    scheduler: str | None
-    progress: Progress
-    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +82,8 @@ def _of_codec(where: Where, subject: Subject) -> list[Row]:
     except NotMeasured as error:  # of its vectors
         return [_row(where, subject, one, value) for one in tasks for value in _nothing(one, error)]
     taught = [(one, *lesson, _training(where, coded, one, *lesson)) for one in tasks for lesson in _lessons(where)]
-    answers = _answers(where, subject, [t for *_, t in taught if isinstance(t, Training)])
-    return [row for one, seed, scenes, t in taught for row in _rows(where, coded, one, (seed, scenes), t, answers)]
+    said = answers(where, subject.label, [t for *_, t in taught if isinstance(t, Training)])
+    return [row for one, seed, scenes, t in taught for row in _rows(where, coded, one, (seed, scenes), t, said)]
 
 
 def _silent(subject: Subject) -> NotMeasured | None:
@@ -209,8 +155,7 @@ def _training(
         return error
     brief = _brief(coded, one, probes, seed)
     tests = {_name(scene): tuple(t for _, t in _tested(coded, one, seed, scene)) for scene in scenes}
-    key = digest("probe", _code(), str(replace(brief, table=None)), *map(_content, (coded.table, train, valid)))
-    return Training(one.label, key, brief, train, valid, tests, where.store)
+    return Training(one.label, key_of(brief, train, valid), brief, train, valid, tests, where.store)
 
 
 def _brief(coded: Coded, one: Assignment, probes: Probes, seed: int) -> Brief:
@@ -260,103 +205,6 @@ def _name(scene: Scene) -> str:
     return " / ".join(one.text for one in scene)
 
 
-def _code() -> list[str]:
-    return [
-        module_fingerprint(HOST),
-        module_fingerprint("benchmark.token_material"),
-        *installed("torch", "sentencepiece").values(),
-    ]
-
-
-def _content(value: Any) -> str:
-    """A digest of arrays, texts and numbers, in order."""
-    found = hashlib.sha256()
-
-    def feed(part: Any) -> None:
-        if isinstance(part, np.ndarray):
-            found.update(f"{part.dtype}{part.shape}".encode())
-            found.update(np.ascontiguousarray(part).tobytes())
-        elif isinstance(part, tuple):
-            for one in part:
-                feed(one)
-        else:
-            found.update(f"{part!r};".encode())
-
-    feed(value)
-    return found.hexdigest()
-
-
-# --- Answers ---
-
-Said: TypeAlias = Mapping[str, Sequence[Answer] | NotMeasured]  # by scene
-Answers: TypeAlias = Mapping[tuple[str, str], Said]  # by task and training
-
-
-def _answers(where: Where, subject: Subject, trainings: Sequence[Training]) -> Answers:
-    """What every network answers; they are taught side by side, as many as there are workers."""
-    epochs = recipe(where.suite.probes).epochs
-    found: dict[tuple[str, str], dict[str, Sequence[Answer] | NotMeasured]] = {}
-    left_out: dict[str, str] = {}
-    with where.progress.track(f"epochs on {subject.label}", epochs * len(trainings)) as advance:
-        told = None if where.scheduler is not None else advance  # which cannot travel
-        step = partial(_taught, epochs=epochs, told=told)
-        for place, said, notes in execute(step, trainings, where.suite.limits, where.workers, where.scheduler):
-            found.setdefault(place, {}).update(said)  # scenes may be taught alike
-            left_out |= {place[0]: _left_out(notes)} if any(notes.get(name) for name in LEFT_OUT) else {}
-            for _ in range(epochs if told is None else 0):
-                advance()
-    where.warnings.extend(f"{subject.label}, {label}: probes learn without {text}" for label, text in left_out.items())
-    return found
-
-
-def _left_out(notes: Mapping[str, int]) -> str:
-    return " and ".join(f"{notes[name]} training utterances {text}" for name, text in LEFT_OUT.items() if notes[name])
-
-
-def _taught(
-    training: Training, bench: Bench, epochs: int, told: Callable[[], None] | None
-) -> tuple[tuple[str, str], Said, Mapping[str, int]]:
-    """A network's answers for every scene, and what it was not taught with: known, or found now.
-
-    It is taught to the end, or from where it was left.
-    """
-    store = Store(training.store)
-    keys = {name: digest("answers", training.key, _content(tests)) for name, tests in training.tests.items()}
-    kept = {name: store.description(key) for name, key in keys.items()}
-    known: dict[str, Any] = {name: loads(data) for name, data in kept.items() if data is not None}
-    said: dict[str, Sequence[Answer] | NotMeasured] = {name: one["said"] for name, one in known.items()}
-    notes: Mapping[str, int] = next((one["notes"] for one in known.values()), {})
-    done = 0
-    try:
-        if missing := [name for name in keys if name not in said]:
-            for reached in _teach(training, bench, store):
-                done = reached
-                if told is not None:
-                    told()
-            notes = bench.probe("notes", items=1)
-            for name in missing:
-                said[name] = bench.probe("answer", training.tests[name], items=len(training.tests[name]))
-                store.save_description(keys[name], dumps({"said": said[name], "notes": notes}))
-    except NotMeasured as error:
-        said |= {name: NotMeasured(error.status, error.reason) for name in keys if name not in said}
-    if told is not None:
-        for _ in range(epochs - done):  # it had enough earlier, or was taught before
-            told()
-    return (training.label, training.key), said, notes
-
-
-def _teach(training: Training, bench: Bench, store: Store) -> Iterator[int]:
-    """Teach a network to the end, from where it was left; the number of each epoch as it ends."""
-    sides, count = (training.train, training.valid), len(training.train)
-    reached: Epoch | None = bench.probe("begin", training.brief, *sides, store.probe(training.key), items=count)
-    yield from range(1, (reached.number if reached is not None else 0) + 1)
-    while reached is None or not reached.done:
-        reached = bench.probe("epoch", items=count)
-        assert reached is not None
-        store.save_probe(training.key, reached.checkpoint)
-        yield reached.number
-
-
 # --- Rows ---
 
 
@@ -366,26 +214,22 @@ def _rows(
     one: Assignment,
     lesson: tuple[int, tuple[Scene, ...]],
     taught: Training | NotMeasured,
-    answers: Answers,
+    known: Answers,
 ) -> Iterator[Row]:
     """The rows of all test utterances in the scenes of one training."""
     seed, scenes = lesson
     for scene in scenes:
-        said = taught if isinstance(taught, NotMeasured) else answers[one.label, taught.key][_name(scene)]
+        said = taught if isinstance(taught, NotMeasured) else known[one.label, taught.key][_name(scene)]
         key = taught.key if isinstance(taught, Training) else ""
-        known = {} if isinstance(said, NotMeasured) else dict(zip(_ids(coded, one, seed, scene), said, strict=True))
+        found = {} if isinstance(said, NotMeasured) else dict(zip(_ids(coded, one, seed, scene), said, strict=True))
         for utterance in one.sides.test:
-            why = said if isinstance(said, NotMeasured) else coded.tokens[one.label, utterance.id, seed, scene]
-            values = (
-                _nothing(one, why)
-                if isinstance(why, NotMeasured)
-                else list(_values(one, utterance, known[utterance.id]))
-            )
-            for value in values:
-                heard = coded.tokens[one.label, utterance.id, seed, scene]
-                content = "" if isinstance(heard, NotMeasured) else _content(heard)
-                of = digest("probed", key, coded.subject.identity, one.label, seed, _name(scene), utterance.id, content)
-                yield _row(where, coded.subject, one, value, of, seed, scene, utterance)
+            heard = coded.tokens[one.label, utterance.id, seed, scene]
+            why = said if isinstance(said, NotMeasured) else heard
+            nothing = isinstance(why, NotMeasured)
+            values = _nothing(one, why) if nothing else list(_values(one, utterance, found[utterance.id]))
+            tokens = "" if isinstance(heard, NotMeasured) else content(heard)
+            of = digest("probed", key, coded.subject.identity, one.label, seed, _name(scene), utterance.id, tokens)
+            yield from (_row(where, coded.subject, one, value, of, seed, scene, utterance) for value in values)
 
 
 def _ids(coded: Coded, one: Assignment, seed: int, scene: Scene) -> list[str]:

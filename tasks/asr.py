@@ -54,16 +54,9 @@ def make(
     normaliser: str = "auto",
     device: str = "cpu",
 ) -> Listener:
-    """Error rates by one recogniser; the parameters are those of the metric.
-
-    Args:
-        model: ``pocketsphinx`` (English; its model is in its package), ``whisper`` or ``ctc``.
-        weights: of whisper a size, by default ``small``; of ctc a folder, by default ``wav2vec2_base_960h``.
-        language: what is spoken where the data do not say it; of ctc also the language of its model.
-        normaliser: ``english``, ``basic``, ``none``, or ``auto``: by the language.
-        device: ``cpu`` or ``cuda``; pocketsphinx has no use for the latter.
+    """Error rates by one recogniser; the parameters are those of the metric, `benchmark.metrics.asr.make`.
 
     Raises:
-        UserError: for a value that is none of these.
+        UserError: for a value that it does not take.
     """
     return Transcripts(asr.make(model, weights, language, normaliser, device))
