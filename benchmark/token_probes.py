@@ -225,8 +225,10 @@ def _rows(
         for utterance in one.sides.test:
             heard = coded.tokens[one.label, utterance.id, seed, scene]
             why = said if isinstance(said, NotMeasured) else heard
-            nothing = isinstance(why, NotMeasured)
-            values = _nothing(one, why) if nothing else list(_values(one, utterance, found[utterance.id]))
+            if isinstance(why, NotMeasured):
+                values = _nothing(one, why)
+            else:
+                values = list(_values(one, utterance, found[utterance.id]))
             tokens = "" if isinstance(heard, NotMeasured) else content(heard)
             of = digest("probed", key, coded.subject.identity, one.label, seed, _name(scene), utterance.id, tokens)
             yield from (_row(where, coded.subject, one, value, of, seed, scene, utterance) for value in values)
