@@ -127,7 +127,7 @@ def test_every_shipped_suite_can_be_planned(name: str, tmp_path: Path) -> None:
     if asked.data.manifest == ("demo",):
         assert len(plan(asked, tmp_path).scenes) == len(grid(asked))
     elif not asked.conversion.data:  # which has data of its own, that are asked for last
-        with pytest.raises(UserError, match=r"No data at '[a-z_]+': neither a file, a folder, a shipped corpus"):
+        with pytest.raises(UserError, match=r"No data at '[a-z_0-9]+': neither a file, a folder, a shipped corpus"):
             plan(asked, tmp_path)
 
 
