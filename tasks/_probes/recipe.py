@@ -4,7 +4,7 @@
 bidirectional LSTM, and its rule for the learning rate. Two things differ: utterances that are equally good by the
 validation's error are told apart by its loss, and a codec that tells no vectors of its codes, which their code does
 not provide for, begins with random ones. `small` has the same shape and learns from some hundred utterances within a
-minute on one core. `shallow` has no memory at all: what it finds out is in the tokens whatever their order.
+minute or two on one core. `shallow` has no memory at all: what it finds out is in the tokens whatever their order.
 """
 
 from dataclasses import asdict, dataclass, replace
