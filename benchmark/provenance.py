@@ -116,7 +116,7 @@ def _must_match(suite: Suite, plan: Plan) -> dict[str, Any]:
             }
             for s in (*plan.scorers, *(one.scorer for one in plan.tasks))
         },
-        "tasks": {one.label: _task(one) for one in plan.tasks},
+        "tasks": {one.label: _task(one, suite.protocols) for one in plan.tasks},
         "resampler": resampler(),
         "alignment": ALIGNMENT,
         "seeds": list(suite.seeds),
@@ -133,12 +133,14 @@ def _condition(column: str, condition: Condition) -> dict[str, Any]:
     return {column: condition.text, **facts}
 
 
-def _task(one: Assignment) -> dict[str, Any]:
-    """What was asked of whom."""
+def _task(one: Assignment, protocols: Iterable[str]) -> dict[str, Any]:
+    """What was asked of whom; a protocol on tokens is another than that on decoded audio."""
+    names = [one.task.protocol.replace("decoded", protocol) for protocol in protocols]
     facts = {
         "task": str(one.spec),
         "name": one.name,
         **asdict(one.task),
+        "protocol": ", ".join(names),
         "data": one.source.parent.name if one.source.is_file() else one.source.name,
         "manifest": str(one.source),
         "column": one.column,

@@ -447,6 +447,8 @@ def glance(run: Run, look: Mapping[str, Look]) -> list[tuple[str, "Markup"]]:
 
 def sentences(run: Run) -> Iterator[str]:
     """What was found, in plain words."""
+    if ON_TOKENS in run.tasks:
+        yield from _understood(run)
     if ON_AUDIO not in run.tasks:
         return
     answers, found = run.tasks[ON_AUDIO], columns(run, ON_AUDIO)
@@ -462,6 +464,19 @@ def sentences(run: Run) -> Iterator[str]:
                 f"{where}, {kept} loses least of that, {percent(lost[kept], 0)} on average over tasks; "
                 f"{gone} loses most, {percent(lost[gone], 0)}."
             )
+
+
+def _understood(run: Run) -> Iterator[str]:
+    """What networks find out from the tokens of the codec that tells most of each task."""
+    answers = run.tasks[ON_TOKENS]
+    if (clean := loss_free(answers)) is None:
+        return
+    for column in columns(run, ON_TOKENS):
+        cells = {codec: answers.cell(codec, clean.name, column.metric).estimate.value for codec in answers.codecs}
+        known = {codec: value for codec, value in cells.items() if value is not None}
+        if known:
+            best = (min if column.better == "lower" else max)(known, key=lambda codec: known[codec])
+            yield f"{column.task} from tokens: {column.head.split()[0]} {percent(known[best])} ({best})."
 
 
 def _ceiling(answers: Run, column: Column, condition: Condition) -> str:

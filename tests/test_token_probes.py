@@ -15,6 +15,7 @@ from benchmark.registry import parse
 from benchmark.store import Store
 from benchmark.token_vectors import vectors
 from benchmark.types import UserError
+from reports import html
 from tests.quick import make_run, suite
 from tests.test_downstream import tones
 from tests.toytokens import Toy
@@ -109,6 +110,13 @@ def test_what_was_asked_is_told(ran: tuple[pd.DataFrame, dict[str, Any]]):
     assert record["probes"]["facts"]["epochs"] > 0
     assert record["values"][NAME]["better"] == "higher"
     assert "decoded" not in record["suite"]["protocols"]
+
+
+def test_a_report_on_tokens_alone_says_what_was_found(ran: tuple[pd.DataFrame, dict[str, Any]], folder: Path):
+    page = html.render(folder / "out")
+    assert "from tokens: accuracy 100.0 % (tests.whistler:Whistler)" in page
+    assert "Nothing was measured" not in page
+    assert ran[1]["tasks"]["it"]["protocol"] == "tone-1"
 
 
 def test_a_second_run_teaches_nobody(
