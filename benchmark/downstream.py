@@ -138,8 +138,7 @@ def _sides(label: str, whole: Dataset, splits: Splits, entry: TaskData, column: 
         UserError: for an unknown split or column, an empty label, or a file that is missing or another.
     """
     sides: list[tuple[Utterance, ...]] = []
-    for split in splits:
-        limit = entry.limit if split is splits.test and len(sides) == 2 else None
+    for split, limit in zip(splits, (None, None, entry.limit), strict=True):
         side = _side(label, whole, split, limit) if split else replace(whole, utterances=())
         sides.append(manifest.verify(_labelled(label, side, column, entry.absent)).utterances)
     return Sides(*sides)
@@ -147,11 +146,11 @@ def _sides(label: str, whole: Dataset, splits: Splits, entry: TaskData, column: 
 
 def _drawn(train: Sequence[Utterance], column: str) -> tuple[Utterance, ...]:
     """What a judge of decoded audio learns from: all, or so many of each class in turn that they are `MOST`."""
-    by_class: dict[str, list[Utterance]] = defaultdict(list)
-    for utterance in train if len(train) <= MOST else sorted(train, key=lambda u: _rank(u.id)):
-        by_class[_truth(utterance, column)].append(utterance)
     if len(train) <= MOST:
         return tuple(train)
+    by_class: dict[str, list[Utterance]] = defaultdict(list)
+    for utterance in sorted(train, key=lambda u: _rank(u.id)):
+        by_class[_truth(utterance, column)].append(utterance)
     turns = zip_longest(*(by_class[name] for name in sorted(by_class)))
     return tuple(u for turn in turns for u in turn if u is not None)[:MOST]
 
