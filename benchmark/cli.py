@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark import commands
+
 FINE, WORSE, WRONG_USE, TOO_LITTLE = 0, 1, 2, 3
 INTERRUPTED = 130  # as a shell reports SIGINT
 
@@ -43,10 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("focalbench", description=__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=_version())
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[Any], int], text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        added = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
         added.set_defaults(run=run)
         return added
 
@@ -81,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("key", metavar="KEY", help="the row's key, or its first characters")
     replay.add_argument("-o", "--output", type=Path, metavar="DIR", help="default: RUN/replay")
     _data_root(replay)
+    for name in commands.NAMES:
+        module = importlib.import_module(f"benchmark.commands.{name}")
+        module.arguments(command(name, module.run, module.TEXT))
     return parser
 
 

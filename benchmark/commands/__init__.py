@@ -1,0 +1,3 @@
+"""Commands of `focalbench` in files of their own: each says its TEXT, its `arguments`, and what it does (`run`)."""
+
+NAMES: tuple[str, ...] = ()  # in the order of `focalbench --help`; modules of this package
