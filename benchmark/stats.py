@@ -77,7 +77,8 @@ def pooled(numerator: npt.ArrayLike, denominator: npt.ArrayLike, clusters: npt.A
     count = int(member.max()) + 1
     if count < 2:
         return Estimate(value, None, None, above.size, count)
-    half = _student(count - 1) * _standard_error(above - value * below, total, member, count)
+    influence = np.bincount(member, weights=above - value * below, minlength=count) / total
+    half = _student(count - 1) * robust_error(influence)
     return Estimate(value, value - half, value + half, above.size, count)
 
 
@@ -93,9 +94,9 @@ def widened(of_speakers: Estimate, of_seeds: Estimate) -> Estimate:
     return replace(of_speakers, low=of_speakers.value - half, high=of_speakers.value + half)
 
 
-def _standard_error(residuals: Floats, total: float, member: npt.NDArray[np.intp], count: int) -> float:
-    per_cluster = np.bincount(member, weights=residuals, minlength=count)
-    return float(np.sqrt(count / (count - 1) * np.sum(per_cluster**2))) / total
+def robust_error(influence: Floats) -> float:
+    """Cluster-robust standard error of an estimate, from what each of two or more clusters adds to its error."""
+    return float(np.sqrt(influence.size / (influence.size - 1) * np.sum(influence**2)))
 
 
 def paired(a: npt.ArrayLike, b: npt.ArrayLike, clusters: npt.ArrayLike) -> Estimate:

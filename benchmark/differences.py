@@ -1,0 +1,222 @@
+"""The difference of two pooled ratios over the same observations: studentised bootstrap over clusters (speakers).
+
+Clusters are drawn with all their observations, both ratios are computed anew from the parts drawn, and the difference
+is studentised by its linearised, cluster-robust error (`benchmark.stats`): bootstrap-t, Efron & Tibshirani, "An
+Introduction to the Bootstrap", 1993, ch. 12; for ratios such as the word error rate Bisani & Ney, "Bootstrap estimates
+for confidence intervals in ASR performance evaluation", ICASSP 2004; over clusters Cameron, Gelbach & Miller, Rev.
+Econ. Stat. 90(3), 2008. Where fewer than ten clusters have anything to say, Student's t takes its place. Adjusted
+p-values are Holm's: "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6(2), 1979.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.seeds import generator
+from benchmark.stats import FEW, robust_error
+from benchmark.types import Floats
+
+Parts: TypeAlias = tuple[npt.ArrayLike, npt.ArrayLike | float]  # numerators, denominators; a mean has denominators of 1
+DRAWS = 9999  # of clusters; the smallest p-value is 1 / 10,000, so that Holm's correction leaves something of it
+ENDS = (0.975, 0.025, 0.95, 0.05)  # of the error: those that make low, high, lower and upper
+DETECTED = 1.959964 + 0.841621  # normal quantiles of 97.5 % and 80 %: two-sided tests of 5 % that find four in five
+ROUNDING = 1e-12  # of the values: errors below that are the arithmetic's
+BLOCK = 2_000_000  # weights at a time, which keeps memory small where clusters are many
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What the second of two has more than the first, on the same observations.
+
+    Attributes:
+        first: pooled value of the first; None without any.
+        second: of the second.
+        value: second less first; None where either is.
+        low: lower end of the two-sided 95 % interval; None with fewer than two clusters.
+        high: its upper end.
+        lower: lower end of the two-sided 90 % interval: the one-sided 95 % bound.
+        upper: its upper end.
+        p_below: one-sided p-value, small where there is evidence that the value is below zero; 1 where all are equal.
+        p_above: likewise, that it is above.
+        error: cluster-robust standard error.
+        n: pairs of observations.
+        clusters: distinct clusters among them.
+        design_effect: variance over that of as many independent pairs; None without variance.
+        detectable: the smallest true difference that a two-sided test of 5 % finds in 80 % of cases.
+    """
+
+    first: float | None = None
+    second: float | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    p_below: float | None = None
+    p_above: float | None = None
+    error: float | None = None
+    n: int = 0
+    clusters: int = 0
+    design_effect: float | None = None
+    detectable: float | None = None
+
+    @property
+    def few(self) -> bool:
+        """Whether it is descriptive only, because it rests on fewer than ten clusters."""
+        return self.clusters < FEW
+
+
+def difference(first: Parts, second: Parts, clusters: npt.ArrayLike, seeds: npt.ArrayLike | None = None) -> Difference:
+    """Second less first, each a sum over a sum, with intervals and p-values that hold for other clusters.
+
+    The result depends neither on the order of the rows nor on the names of the clusters.
+
+    Args:
+        first: numerators, shape (n,), and denominators, shape (n,) or one for all.
+        second: likewise, of the same observations in the same order.
+        clusters: shape (n,), the label of each observation's cluster.
+        seeds: shape (n,), only where a seed means one draw that all observations share (a network that was trained, a
+            trace that everybody hears): then the result holds for other seeds too. Losses and noises that each
+            utterance draws for itself need none: a cluster holds its own draws and is drawn with them.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
+    members = _codes(clusters)
+    rows = np.stack([*_parts(first, members.shape), *_parts(second, members.shape)])
+    order = np.lexsort(rows)  # equal numbers are added in equal order, whatever that of the rows
+    rows, members = rows[:, order], members[order]
+    sums = _gathered(rows, members)
+    totals = sums.sum(axis=1)
+    a, b = (float(above / below) if below else None for above, below in (totals[:2], totals[2:]))
+    if a is None or b is None or sums.shape[1] < 2:
+        return Difference(a, b, None if a is None or b is None else b - a, n=members.size, clusters=sums.shape[1])
+    rows[0::2] -= np.array([[a], [b]]) * rows[1::2]  # residuals, beside their denominators
+    residuals, least = _gathered(rows, members), ROUNDING * max(abs(a), abs(b))
+    error = _error(residuals, totals, least)
+    errors = error * _studentised(residuals, totals, _freedom(sums)) if error else np.zeros(DRAWS)
+    if seeds is not None:
+        of_seeds = _gathered(rows, _codes(seeds)[order])
+        more = _error(of_seeds, totals, least)
+        errors = errors + more * _shuffled(of_seeds.shape[1] - 1) if more else errors
+        error = math.hypot(error, more)
+    plain = Difference(a, b, b - a, error=error, n=members.size, clusters=sums.shape[1])
+    return _with_evidence(plain, errors, _error(rows, totals, least))
+
+
+def _codes(labels: npt.ArrayLike) -> npt.NDArray[np.intp]:
+    return np.unique(np.asarray(labels), return_inverse=True)[1].reshape(-1)
+
+
+def _parts(parts: Parts, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+    above, below = (np.asarray(part, dtype=np.float64) for part in parts)
+    if above.shape != shape or below.shape not in (shape, ()):
+        raise ValueError(f"difference: parts of shapes {above.shape}, {below.shape} and {shape} clusters; align them.")
+    return above, np.broadcast_to(below, shape)
+
+
+def _gathered(rows: Floats, members: npt.NDArray[np.intp]) -> Floats:
+    """Sums of the rows per cluster, shape (4, clusters), in an order that the clusters' names do not decide."""
+    sums = np.stack([np.bincount(members, row) for row in rows])
+    return sums[:, np.lexsort(sums)]
+
+
+def _error(residuals: Floats, totals: Floats, least: float) -> float:
+    """The standard error from residuals (rows 0 and 2) per cluster; zero where it is rounding, or of one cluster."""
+    if residuals.shape[1] < 2:
+        return 0.0
+    error = robust_error(residuals[2] / totals[3] - residuals[0] / totals[1])
+    return error if error > least else 0.0
+
+
+def _freedom(sums: Floats) -> int:
+    """Degrees of freedom: clusters whose difference is another than the commonest, and at most all but one.
+
+    Where a change concerns three speakers of forty, it is these three that say how speakers vary.
+    """
+    above, below = sums[0::2], sums[1::2]
+    first, second = np.divide(above, below, out=np.zeros_like(above), where=below != 0)
+    gaps = second - first
+    commonest = np.unique(np.round(gaps / (np.abs(gaps).max() or 1.0), 9), return_counts=True)[1].max()
+    return max(min(gaps.size - int(commonest), gaps.size - 1), 1)
+
+
+def _studentised(residuals: Floats, totals: Floats, freedom: int) -> Floats:
+    """How many standard errors the difference is off: of the bootstrap, or Student's where clusters are few."""
+    count = residuals.shape[1]
+    if freedom + 1 < FEW:
+        return _student(freedom)
+    weights = _weights(count)
+    blocks = np.array_split(weights, 1 + weights.size // BLOCK)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a draw may hold no denominator, or nothing that varies
+        draws = np.concatenate([_drawn(block.astype(np.float64), residuals) for block in blocks])
+    draws[np.isnan(draws)] = 0.0
+    return draws
+
+
+def _drawn(weights: Floats, residuals: Floats) -> Floats:
+    """The studentised change of the difference under weights of clusters, shape (draws, clusters)."""
+    sums = weights @ residuals.T
+    moved, below = sums[:, 0::2] / sums[:, 1::2], sums[:, 1::2]
+    sides = np.stack([-1 / below[:, 0], moved[:, 0] / below[:, 0], 1 / below[:, 1], -moved[:, 1] / below[:, 1]], axis=1)
+    influence = sides @ residuals
+    count = residuals.shape[1]
+    variance = count / (count - 1) * np.einsum("dc,dc,dc->d", weights, influence, influence)
+    studentised: Floats = (moved[:, 1] - moved[:, 0]) / np.sqrt(variance)
+    return studentised
+
+
+@lru_cache(maxsize=16)
+def _weights(count: int) -> npt.NDArray[np.uint8]:
+    """How often each draw holds each cluster, shape (DRAWS, count): the same for all data of as many clusters."""
+    random = generator(0, "differences", str(count))
+    weights = np.empty((DRAWS, count), np.uint8)
+    for draw in weights:
+        draw[:] = np.bincount(random.integers(count, size=count), minlength=count)
+    return weights
+
+
+@lru_cache(maxsize=64)
+def _student(freedom: int) -> Floats:
+    """As many quantiles of Student's t as there are draws, in ascending order."""
+    from scipy.special import stdtrit
+
+    quantiles: Floats = stdtrit(freedom, (np.arange(DRAWS) + 0.5) / DRAWS)
+    return quantiles
+
+
+@lru_cache(maxsize=16)
+def _shuffled(freedom: int) -> Floats:
+    """Student's quantiles in an order that goes with no other draw."""
+    return generator(0, "differences", "seeds").permutation(_student(freedom))
+
+
+def _with_evidence(found: Difference, errors: Floats, independent: float) -> Difference:
+    """The difference with all that follows from the distribution of its error."""
+    value, error = found.value or 0.0, found.error or 0.0
+    low, high, lower, upper = (float(end) for end in value - np.quantile(errors, ENDS))
+    return replace(
+        found,
+        low=low,
+        high=high,
+        lower=lower,
+        upper=upper,
+        p_below=float(1 + np.sum(errors <= value)) / (1 + errors.size),
+        p_above=float(1 + np.sum(errors >= value)) / (1 + errors.size),
+        design_effect=(error / independent) ** 2 if independent else None,
+        detectable=DETECTED * error,
+    )
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values, in the order given: monotone, at most 1; the family is all of `p`."""
+    values = np.asarray(p, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(values.size, 0, -1)), 1.0)
+    return [float(value) for value in adjusted]
