@@ -36,17 +36,6 @@ legend.forEach((chip) => chip.addEventListener("click", () => {
   document.querySelector("main").dataset.off = legend.filter((c) => c.getAttribute("aria-pressed") === "false").map((c) => c.value).join(" ");
 }));
 
-all(".picks").forEach((picks) => {
-  const buttons = all("button", picks), pairs = all(".pair", picks.parentNode);
-  const pick = (index) => buttons.forEach((button, at) => {
-    button.setAttribute("aria-pressed", String(at === index));
-    pairs[at].hidden = at !== index;
-    if (at !== index) all("audio", pairs[at]).forEach((audio) => audio.pause());
-  });
-  buttons.forEach((button, index) => button.addEventListener("click", () => pick(index)));
-  pick(0);
-});
-
 const NUMBERED = 16;
 all(".confusion").forEach((task) => {
   const counts = JSON.parse(task.dataset.counts), names = JSON.parse(task.dataset.names);
