@@ -1,3 +1,9 @@
 """Commands of `focalbench` in files of their own: each says its TEXT, its `arguments`, and what it does (`run`)."""
 
-NAMES: tuple[str, ...] = ()  # in the order of `focalbench --help`; modules of this package
+NAMES: tuple[str, ...] = (
+    "compare",
+    "gate",
+    "baseline",
+    "merge",
+    "cache",
+)  # in the order of `focalbench --help`; modules of this package

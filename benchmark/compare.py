@@ -1,0 +1,330 @@
+"""Two codecs, or two runs, value by value on what both have: paired, per condition and over all of them.
+
+Inference is of two kinds. `population`: the speakers are a sample, and intervals hold for other speakers; clusters are
+speakers, and below ten of them intervals are descriptive only. `corpus`: this corpus is all there is, and intervals
+hold for more such utterances; clusters are utterances, at least eight. The family of Holm's correction is every value
+with a direction on every codec and condition of the comparison; values over all conditions are a family of their own.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+from benchmark import agreement
+from benchmark.agreement import Field
+from benchmark.baseline import kept, rounded
+from benchmark.differences import Difference, difference, holm
+from benchmark.sides import Side
+from benchmark.types import UserError
+
+if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
+    import pandas as pd
+
+Inference: TypeAlias = Literal["population", "corpus"]
+FEWEST: Mapping[Inference, int] = {"population": 10, "corpus": 8}  # clusters; below, nothing is concluded
+ALL = "all conditions"
+ALONE = "the codec alone"  # the condition of what a probe found of a codec
+PROBE = "probe"
+ON_TOKENS = "_tokens_"  # in names of what taught networks answer; a seed is one network for all utterances
+
+
+class Place(NamedTuple):
+    """What speech went through; a condition of a comparison."""
+
+    channel: str
+    acoustics: str
+    playout: str
+    protection: str
+    concealment: str
+    header: str
+    mode: str
+
+
+KEY = (*Place._fields, "seed", "dataset", "utterance", "scorer", "name", "reference", "kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One value of a pair of codecs in one condition.
+
+    Attributes:
+        codec: as printed; `first_codec` and `second_codec` are the labels on either side.
+        condition: its title; ``all conditions`` has no `place`.
+        better: higher, lower or neither.
+        difference: second less first, on the rows that both have.
+        asked: rows of either side.
+        missing: by status, the rows that have a value on the first side and none on the second.
+        enough: whether there are clusters enough to conclude anything (`FEWEST`).
+        exact: whether it is a fact found once, of a codec, which has no sampling error.
+        p: two-sided; None without an interval. `adjusted` is Holm's, over the family.
+    """
+
+    codec: str
+    first_codec: str
+    second_codec: str
+    condition: str
+    place: Place | None
+    scorer: str
+    name: str
+    reference: str
+    kind: str
+    unit: str
+    better: str
+    difference: Difference
+    asked: int
+    missing: Mapping[str, int]
+    enough: bool
+    exact: bool
+    p: float | None
+    adjusted: float | None = None
+
+    @property
+    def gain(self) -> float | None:
+        """The difference with the sign that makes more of it better; None where neither direction is."""
+        value = self.difference.value
+        return None if value is None or self.better == "neither" else value if self.better == "higher" else -value
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that was compared; `fields` are the differing ones alone, `notes` what was left out, in words."""
+
+    first: str
+    second: str
+    inference: Inference
+    pairs: tuple[tuple[str, str], ...]
+    fields: tuple[Field, ...]
+    rows: tuple[Compared, ...]
+    notes: tuple[str, ...]
+
+
+def compare(
+    first: Side,
+    second: Side,
+    inference: Inference = "population",
+    pairs: Sequence[tuple[str, str]] | None = None,
+    waive: Sequence[str] = (),
+) -> Comparison:
+    """Compare what both sides have.
+
+    Args:
+        first: the baseline.
+        second: what is judged; differences are this less the first.
+        inference: see the module docstring.
+        pairs: labels of codecs, first and second; None pairs equal labels.
+        waive: fields that must match and may differ here.
+
+    Raises:
+        UserError: when no codecs pair, or something that must match differs.
+    """
+    chosen = pair(first.codecs, second.codecs) if pairs is None else _checked(pairs, first, second)
+    differing = agreement.waived(agreement.fields(first.facts, second.facts, chosen), waive)
+    numbers = _joined(first, second, chosen)
+    titles = _titles(first.facts) | _titles(second.facts)
+    known = {**first.facts["values"], **second.facts["values"]}
+    rows = _adjusted([*_rows(numbers, inference, titles, known)])
+    notes = list(_notes(first, second, chosen, numbers))
+    if len(numbers["kind"].unique()) > 1 and (machine := _machine(differing)):
+        rows = [row for row in rows if row.kind != "timing"]
+        notes.append(f"Timings are not compared, as {machine} differs.")
+    return Comparison(first.name, second.name, inference, chosen, tuple(differing), tuple(rows), tuple(notes))
+
+
+def pair(first: Sequence[str], second: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Codecs of equal labels; where there are none and each side has a single codec, these two.
+
+    Raises:
+        UserError: when there is nothing to pair, with both lists.
+    """
+    if common := [label for label in first if label in set(second)]:
+        return tuple((label, label) for label in common)
+    if len(first) == len(second) == 1:
+        return ((first[0], second[0]),)
+    raise UserError(
+        f"No codec has the same label on both sides. First: {', '.join(first) or 'none'}; second: "
+        f"{', '.join(second) or 'none'}. Pair them with --pair 'A=B', or give equal labels with --codec LABEL=SPEC."
+    )
+
+
+def _checked(pairs: Sequence[tuple[str, str]], first: Side, second: Side) -> tuple[tuple[str, str], ...]:
+    for place, side in enumerate((first, second)):
+        for labels in pairs:
+            if labels[place] not in side.codecs:
+                raise UserError(f"No codec {labels[place]!r} in {side.name}. It has: {', '.join(side.codecs)}.")
+    return tuple(pairs)
+
+
+def _joined(first: Side, second: Side, pairs: Sequence[tuple[str, str]]) -> "pd.DataFrame":
+    """The rows of both sides side by side, those of one alone with empty cells on the other side."""
+    import pandas as pd
+
+    short = first.rounded or second.rounded
+    joined = []
+    for place, labels in enumerate(pairs):
+        sides = [_parts(side, label, short) for side, label in zip((first, second), labels, strict=True)]
+        both = sides[0].merge(sides[1], on=list(KEY), how="outer", suffixes=("_first", "_second"))
+        joined.append(both.assign(pair=place, first_codec=labels[0], second_codec=labels[1]))
+    return pd.concat(joined, ignore_index=True)
+
+
+def _parts(side: Side, label: str, short: bool) -> "pd.DataFrame":
+    """What a codec has, with `above` over `below`: the parts of a ratio, else a value over 1."""
+    rows = side.rows[side.rows["codec"].eq(label) & (kept(side.rows) | side.rows["kind"].eq("timing"))]
+    split = rows["numerator"].notna() & rows["denominator"].notna()
+    fine = rows["status"].eq("ok") & rows["value"].notna()
+    above, below = rows["numerator"].where(split, rows["value"]), rows["denominator"].where(split, 1.0)
+    if short and not side.rounded:
+        above, below = above.map(rounded, na_action="ignore"), below.map(rounded, na_action="ignore")
+    columns = [*KEY, "speaker", "unit", "status"]
+    return rows[columns].assign(above=above.where(fine), below=below.where(fine))
+
+
+def _rows(
+    joined: "pd.DataFrame", inference: Inference, titles: Mapping[str, str], known: Mapping[str, Any]
+) -> Iterator[Compared]:
+    value = ["pair", "scorer", "name", "reference", "kind"]
+    groups: list[tuple[list[str], pd.DataFrame]] = [([*value, *Place._fields], joined)]
+    spread = joined.groupby(value)["channel"].transform("size") > joined.groupby([*value, *Place._fields])[
+        "channel"
+    ].transform("size")
+    places = [Place(*p) for p in joined[list(Place._fields)].drop_duplicates().itertuples(index=False, name=None)]
+    names = _named(places, titles)
+    groups.append((value, joined[spread & joined["scorer"].ne(PROBE)]))
+    for columns, rows in groups:
+        for key, group in rows.groupby(columns, sort=False):
+            place = Place(*map(str, key[len(value) :])) if len(key) > len(value) else None
+            yield _compared(group, place, inference, ALL if place is None else names[place], known)
+
+
+def _compared(
+    group: "pd.DataFrame",
+    place: Place | None,
+    inference: Inference,
+    condition: str,
+    known: Mapping[str, Any],
+) -> Compared:
+    head = group.iloc[0]
+    has, misses = group["above_first"].notna(), group["above_second"].isna()
+    both = group[has & ~misses]
+    found = difference(
+        (both["above_first"].to_numpy(), both["below_first"].to_numpy()),
+        (both["above_second"].to_numpy(), both["below_second"].to_numpy()),
+        _clusters(both, inference).to_numpy(),
+        both["seed"].to_numpy() if ON_TOKENS in str(head["name"]) else None,
+    )
+    missing = group.loc[has & misses, "status_second"].fillna("absent").value_counts()
+    p = None if found.p_below is None or found.p_above is None else min(1.0, 2 * min(found.p_below, found.p_above))
+    exact = head["scorer"] == PROBE
+    first, second = str(head["first_codec"]), str(head["second_codec"])
+    return Compared(
+        codec=first if first == second else f"{first} → {second}",
+        first_codec=first,
+        second_codec=second,
+        condition=condition,
+        place=place,
+        scorer=str(head["scorer"]),
+        name=str(head["name"]),
+        reference=str(head["reference"]),
+        kind=str(head["kind"]),
+        unit=str(next((u for u in (head["unit_first"], head["unit_second"]) if isinstance(u, str)), "")),
+        better=str(known.get(head["name"], {}).get("better", "neither")),
+        difference=found,
+        asked=len(group),
+        missing={str(status): int(count) for status, count in missing.items()},
+        enough=exact or found.clusters >= FEWEST[inference],
+        exact=exact,
+        p=None if exact else p,
+    )
+
+
+def _clusters(rows: "pd.DataFrame", inference: Inference) -> "pd.Series[str]":
+    """Per row its speaker, or its utterance where nobody knows the speaker or the corpus is all there is."""
+    if inference == "corpus":
+        return rows["dataset"] + "\0" + rows["utterance"]
+    speaker = rows["speaker_first"]
+    return rows["dataset"] + "\0" + speaker.where(speaker.ne(""), rows["utterance"])
+
+
+def _adjusted(rows: list[Compared]) -> list[Compared]:
+    """With Holm's p-values, of each family."""
+    adjusted = dict[int, float]()
+    for overall in (False, True):
+        family = [
+            (i, row.p)
+            for i, row in enumerate(rows)
+            if row.p is not None and row.better != "neither" and row.enough and (row.place is None) == overall
+        ]
+        adjusted |= dict(zip((i for i, _ in family), holm([p for _, p in family]), strict=True))
+    return [replace(row, adjusted=adjusted.get(i)) for i, row in enumerate(rows)]
+
+
+# --- Words ---
+
+
+def _titles(facts: Mapping[str, Any]) -> dict[str, str]:
+    """What `run.json` calls channels, acoustics, buffers and protections, by their specs."""
+    return {
+        str(entry[column]): str(entry.get("title") or entry[column])
+        for axis, column in agreement.AXES.items()
+        for entry in facts.get(axis, ())
+    }
+
+
+def _named(places: Sequence[Place], titles: Mapping[str, str]) -> dict[Place, str]:
+    """A name for each place: of buffers and loss strategies only where there are several in otherwise equal places."""
+    found = {}
+    for place in places:
+        like = [
+            p for p in places if p._replace(playout="", concealment="") == place._replace(playout="", concealment="")
+        ]
+        noise = "" if place.acoustics in ("", "clean") else titles.get(place.acoustics, place.acoustics)
+        parts = [
+            "" if noise and place.channel == "clean" else titles.get(place.channel, place.channel),
+            noise,
+            "" if place.protection in ("", "none") else titles.get(place.protection, place.protection),
+            titles.get(place.playout, place.playout) if len({p.playout for p in like}) > 1 else "",
+            place.concealment if len({p.concealment for p in like}) > 1 else "",
+        ]
+        found[place] = ", ".join(filter(None, parts)) if place.channel else ALONE
+    return found
+
+
+def _notes(first: Side, second: Side, pairs: Sequence[tuple[str, str]], joined: "pd.DataFrame") -> Iterator[str]:
+    if pairs and pairs[0][0] != pairs[0][1]:
+        yield "Compared by pair: " + ", ".join(f"{one} with {other}" for one, other in pairs) + "."
+    for place, (side, other) in enumerate(((first, second), (second, first))):
+        own = {labels[place] for labels in pairs}
+        if first is not second and (left := [label for label in side.codecs if label not in own]):
+            yield f"In {side.name} alone: {', '.join(left)}."
+        lonely = joined[f"status_{('second', 'first')[place]}"].isna()
+        shared = set(joined.loc[~lonely, "channel"])
+        if gone := [str(c) for c in joined.loc[lonely, "channel"].unique() if c not in shared]:
+            yield f"Conditions of {side.name} that {other.name} has not: {', '.join(gone)}."
+
+
+def _machine(fields: Sequence[Field]) -> str:
+    """The first field of the machine that makes timings incomparable."""
+    return next((f.name for f in fields if f.kind == "environment" and f.name in ("cpu", "cores", "device")), "")
+
+
+# --- For programs ---
+
+
+def plain(comparison: Comparison) -> dict[str, Any]:
+    """A comparison in plain types."""
+    return {
+        "first": comparison.first,
+        "second": comparison.second,
+        "inference": comparison.inference,
+        "pairs": [list(labels) for labels in comparison.pairs],
+        "differs": [asdict(field) for field in comparison.fields],
+        "notes": list(comparison.notes),
+        "rows": [plain_row(row) for row in comparison.rows],
+    }
+
+
+def plain_row(row: Compared) -> dict[str, Any]:
+    """One of its rows; the condition is spread into its parts."""
+    found = asdict(row)
+    place = {} if row.place is None else row.place._asdict()
+    return {**{k: v for k, v in found.items() if k not in ("place", "difference")}, **place, **found["difference"]}
