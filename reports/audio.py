@@ -103,16 +103,17 @@ class Group:
 
     @property
     def sources(self) -> list[Source]:
-        """What can be switched between, in the order of the keys; what several codecs heard alike stands there once."""
+        """What can be switched between, in the order of the keys; under loss all, of the others what differs."""
         several = len({example.condition for example in self.examples}) > 1
         found = [Source("Not coded", "Reference", "", self.reference, 0)]
         for at, e in enumerate(self.examples):
             row, label = ("By condition", f"{e.codec} · {e.condition}") if several else (e.condition, e.codec)
             found.append(Source(row, label, e.codec, e.degraded, at))
-        clean = [(at, e) for at, e in enumerate(self.examples) if not e.lossless]
-        found += [Source("Without loss", e.codec, e.codec, e.clean, at) for at, e in clean]
-        heard = [(at, e.heard, e.codec) for at, e in enumerate(self.examples) if e.heard and not e.heard.same]
-        found += [Source("Before the codec", f"{name}'s input", name, clip, at) for at, clip, name in heard]
+        clean = [Source("Without loss", e.codec, e.codec, e.clean, at) for at, e in enumerate(self.examples)]
+        heard = [
+            Source("Before the codec", e.codec, e.codec, e.heard or Clip(), at) for at, e in enumerate(self.examples)
+        ]
+        found += [*_distinct(clean), *_distinct(heard)]
         return [source for source in found if source.clip.identity and not source.clip.missing]
 
     @property
@@ -122,6 +123,11 @@ class Group:
         for number_, source in enumerate(self.sources, start=1):
             rows.setdefault(source.row, []).append((number_, source))
         return rows
+
+
+def _distinct(row: Iterable[Source]) -> list[Source]:
+    """The first source of each sound: without loss, protection makes no difference."""
+    return list({source.clip.same or source.clip.identity: source for source in reversed(list(row))}.values())[::-1]
 
 
 @dataclass

@@ -48,7 +48,9 @@ const deck = (talk) => {
   const toggle = () => Promise.resolve(playback.toggle()).catch(failed);
   const differ = () => find(".differing").setAttribute("aria-pressed", String(talk.classList.toggle("differs")));
   const turn = () => { playback.loop = !playback.loop; told(); };
+  const step = (by) => playback.choose((playback.active + by + buttons.length) % buttons.length);
   const keys = {
+    arrowup: () => step(-1), arrowdown: () => step(1),
     k: toggle, l: turn, d: differ, m: () => playback.match(!playback.matched), b: () => playback.back(), home: () => playback.seek(0),
     arrowleft: (event) => playback.seek(playback.position - (event.shiftKey ? FINE : SEEK)),
     arrowright: (event) => playback.seek(Math.min(playback.position + (event.shiftKey ? FINE : SEEK), lengths[playback.active])),
