@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from benchmark.stats import FEW, robust_error
 from benchmark.types import Floats
 
 Parts: TypeAlias = tuple[npt.ArrayLike, npt.ArrayLike | float]  # numerators, denominators; a mean has denominators of 1
+Members: TypeAlias = npt.NDArray[np.intp]  # the number of each observation's cluster
 DRAWS = 9999  # of clusters; the smallest p-value is 1 / 10,000, so that Holm's correction leaves something of it
 ENDS = (0.975, 0.025, 0.95, 0.05)  # of the error: those that make low, high, lower and upper
 DETECTED = 1.959964 + 0.841621  # normal quantiles of 97.5 % and 80 %: two-sided tests of 5 % that find four in five
@@ -91,26 +92,25 @@ def difference(first: Parts, second: Parts, clusters: npt.ArrayLike, seeds: npt.
     rows = np.stack([*_parts(first, members.shape), *_parts(second, members.shape)])
     order = np.lexsort(rows)  # equal numbers are added in equal order, whatever that of the rows
     rows, members = rows[:, order], members[order]
-    sums = _gathered(rows, members)
-    totals = sums.sum(axis=1)
-    a, b = (float(above / below) if below else None for above, below in (totals[:2], totals[2:]))
-    if a is None or b is None or sums.shape[1] < 2:
-        return Difference(a, b, None if a is None or b is None else b - a, n=members.size, clusters=sums.shape[1])
-    rows[0::2] -= np.array([[a], [b]]) * rows[1::2]  # residuals, beside their denominators
-    residuals, least = _gathered(rows, members), ROUNDING * max(abs(a), abs(b))
-    error = _error(residuals, totals, least)
-    errors = error * _studentised(residuals, totals, _freedom(sums)) if error else np.zeros(DRAWS)
+    count = int(members.max(initial=-1)) + 1
+    a, b = (_ratio(rows[side : side + 2].sum(axis=1)) for side in (0, 2))
+    if a is None or b is None or count < 2:
+        return Difference(a, b, None if a is None or b is None else b - a, n=members.size, clusters=count)
+    contrast, least = _Contrast.of(rows), ROUNDING * max(abs(a), abs(b))
+    error = contrast.error(members, least)
+    errors = error * contrast.studentised(members) if error else np.zeros(DRAWS)
     if seeds is not None:
-        of_seeds = _gathered(rows, _codes(seeds)[order])
-        more = _error(of_seeds, totals, least)
-        errors = errors + more * _shuffled(of_seeds.shape[1] - 1) if more else errors
+        found = _codes(seeds)[order]
+        more = contrast.error(found, least)
+        errors = errors + more * _shuffled(int(found.max())) if more else errors
         error = math.hypot(error, more)
-    plain = Difference(a, b, b - a, error=error, n=members.size, clusters=sums.shape[1])
-    return _with_evidence(plain, errors, _error(rows, totals, least))
+    plain = Difference(a, b, contrast.value, error=error, n=members.size, clusters=count)
+    return _with_evidence(plain, errors, contrast.error(np.arange(members.size), least))
 
 
-def _codes(labels: npt.ArrayLike) -> npt.NDArray[np.intp]:
-    return np.unique(np.asarray(labels), return_inverse=True)[1].reshape(-1)
+def _codes(labels: npt.ArrayLike) -> Members:
+    codes: Members = np.unique(np.asarray(labels), return_inverse=True)[1].reshape(-1)
+    return codes
 
 
 def _parts(parts: Parts, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
@@ -120,55 +120,73 @@ def _parts(parts: Parts, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
     return above, np.broadcast_to(below, shape)
 
 
-def _gathered(rows: Floats, members: npt.NDArray[np.intp]) -> Floats:
-    """Sums of the rows per cluster, shape (4, clusters), in an order that the clusters' names do not decide."""
-    sums = np.stack([np.bincount(members, row) for row in rows])
-    return sums[:, np.lexsort(sums)]
+def _ratio(parts: Floats) -> float | None:
+    return float(parts[0] / parts[1]) if parts[1] else None
 
 
-def _error(residuals: Floats, totals: Floats, least: float) -> float:
-    """The standard error from residuals (rows 0 and 2) per cluster; zero where it is rounding, or of one cluster."""
-    if residuals.shape[1] < 2:
-        return 0.0
-    error = robust_error(residuals[2] / totals[3] - residuals[0] / totals[1])
-    return error if error > least else 0.0
+class _Contrast(NamedTuple):
+    """One ratio, or one less another: `signs` of each, and for each a row of residuals and one of denominators."""
 
+    value: float
+    signs: Floats
+    rows: Floats
 
-def _freedom(sums: Floats) -> int:
-    """Degrees of freedom: clusters whose difference is another than the commonest, and at most all but one.
+    @classmethod
+    def of(cls, rows: Floats) -> "_Contrast":
+        """The second ratio less the first; a single one where their denominators are the same, as in means."""
+        same = bool(np.array_equal(rows[1], rows[3]))
+        signs = np.array([1.0] if same else [-1.0, 1.0])
+        rows = np.stack([rows[2] - rows[0], rows[1]]) if same else rows.copy()
+        ratios = rows[0::2].sum(axis=1) / rows[1::2].sum(axis=1)
+        rows[0::2] -= ratios[:, None] * rows[1::2]
+        return cls(float(signs @ ratios), signs, rows)
 
-    Where a change concerns three speakers of forty, it is these three that say how speakers vary.
-    """
-    above, below = sums[0::2], sums[1::2]
-    first, second = np.divide(above, below, out=np.zeros_like(above), where=below != 0)
-    gaps = second - first
-    commonest = np.unique(np.round(gaps / (np.abs(gaps).max() or 1.0), 9), return_counts=True)[1].max()
-    return max(min(gaps.size - int(commonest), gaps.size - 1), 1)
+    def gathered(self, members: Members) -> Floats:
+        """Sums of the rows per cluster, in an order that the clusters' names do not decide."""
+        sums: Floats = np.stack([np.bincount(members, weights=row) for row in self.rows])
+        return sums[:, np.lexsort(sums)]
 
+    def error(self, members: Members, least: float) -> float:
+        """The standard error; zero where it is not above `least`, or where there is one cluster."""
+        sums = self.gathered(members)
+        if sums.shape[1] < 2:
+            return 0.0
+        error = robust_error((self.signs / self.rows[1::2].sum(axis=1)) @ sums[0::2])
+        return error if error > least else 0.0
 
-def _studentised(residuals: Floats, totals: Floats, freedom: int) -> Floats:
-    """How many standard errors the difference is off: of the bootstrap, or Student's where clusters are few."""
-    count = residuals.shape[1]
-    if freedom + 1 < FEW:
-        return _student(freedom)
-    weights = _weights(count)
-    blocks = np.array_split(weights, 1 + weights.size // BLOCK)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a draw may hold no denominator, or nothing that varies
-        draws = np.concatenate([_drawn(block.astype(np.float64), residuals) for block in blocks])
-    draws[np.isnan(draws)] = 0.0
-    return draws
+    def studentised(self, members: Members) -> Floats:
+        """How many standard errors the value is off: of the bootstrap, or Student's where clusters are few."""
+        sums = self.gathered(members)
+        if (freedom := self._freedom(sums)) + 1 < FEW:
+            return _student(freedom)
+        weights = _weights(sums.shape[1])
+        blocks = np.array_split(weights, 1 + weights.size // BLOCK)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a draw may hold no denominator, or nothing that varies
+            draws = np.concatenate([self._drawn(block.astype(np.float64), sums) for block in blocks])
+        draws[np.isnan(draws)] = 0.0
+        return draws
 
+    def _freedom(self, sums: Floats) -> int:
+        """Degrees of freedom: clusters that differ from the commonest, and at most all but one.
 
-def _drawn(weights: Floats, residuals: Floats) -> Floats:
-    """The studentised change of the difference under weights of clusters, shape (draws, clusters)."""
-    sums = weights @ residuals.T
-    moved, below = sums[:, 0::2] / sums[:, 1::2], sums[:, 1::2]
-    sides = np.stack([-1 / below[:, 0], moved[:, 0] / below[:, 0], 1 / below[:, 1], -moved[:, 1] / below[:, 1]], axis=1)
-    influence = sides @ residuals
-    count = residuals.shape[1]
-    variance = count / (count - 1) * np.einsum("dc,dc,dc->d", weights, influence, influence)
-    studentised: Floats = (moved[:, 1] - moved[:, 0]) / np.sqrt(variance)
-    return studentised
+        Where a change concerns three speakers of forty, it is these three that say how much speakers vary.
+        """
+        ratios = np.divide(sums[0::2], sums[1::2], out=np.zeros_like(sums[0::2]), where=sums[1::2] != 0)
+        gaps = self.signs @ ratios
+        commonest = np.unique(np.round(gaps / np.abs(gaps).max(), 9), return_counts=True)[1].max()
+        return max(gaps.size - int(commonest), 1)
+
+    def _drawn(self, weights: Floats, sums: Floats) -> Floats:
+        """The studentised change of the value under weights of clusters, shape (draws, clusters)."""
+        i, j = np.triu_indices(len(sums))
+        squares = sums[i] * sums[j] * np.where(i == j, 1, 2)[:, None]
+        totals = weights @ np.concatenate([sums, squares]).T
+        above, below = totals[:, 0 : len(sums) : 2], totals[:, 1 : len(sums) : 2]
+        sides = np.stack([self.signs / below, -self.signs * above / below**2], axis=2).reshape(len(weights), -1)
+        count = sums.shape[1]
+        variance = count / (count - 1) * np.sum(sides[:, i] * sides[:, j] * totals[:, len(sums) :], axis=1)
+        studentised: Floats = (above / below) @ self.signs / np.sqrt(variance)
+        return studentised
 
 
 @lru_cache(maxsize=16)
@@ -193,13 +211,14 @@ def _student(freedom: int) -> Floats:
 @lru_cache(maxsize=16)
 def _shuffled(freedom: int) -> Floats:
     """Student's quantiles in an order that goes with no other draw."""
-    return generator(0, "differences", "seeds").permutation(_student(freedom))
+    shuffled: Floats = generator(0, "differences", "seeds").permutation(_student(freedom))
+    return shuffled
 
 
 def _with_evidence(found: Difference, errors: Floats, independent: float) -> Difference:
     """The difference with all that follows from the distribution of its error."""
     value, error = found.value or 0.0, found.error or 0.0
-    low, high, lower, upper = (float(end) for end in value - np.quantile(errors, ENDS))
+    low, high, lower, upper = (float(end) for end in value - np.quantile(errors, ENDS, method="hazen"))
     return replace(
         found,
         low=low,
