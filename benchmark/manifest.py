@@ -184,6 +184,18 @@ def select(dataset: Dataset, split: str | None, limit: int | None) -> Dataset:
     return replace(dataset, utterances=tuple(_round_robin(chosen)[:limit]))
 
 
+def shard(dataset: Dataset, part: int, parts: int) -> Dataset:
+    """Every so many-th utterance, from the `part`-th on, so that each of the `parts` has about all speakers.
+
+    Raises:
+        UserError: when there is none left.
+    """
+    if not (chosen := dataset.utterances[part - 1 :: parts]):
+        count = len(dataset.utterances)
+        raise UserError(f"data.shard: {dataset.source} has {count} utterances here, none for part {part} of {parts}.")
+    return replace(dataset, utterances=chosen)
+
+
 def _round_robin(utterances: Iterable[Utterance]) -> list[Utterance]:
     by_speaker: dict[str, list[Utterance]] = defaultdict(list)
     for utterance in sorted(utterances, key=lambda u: hashlib.sha256(u.id.encode()).digest()):

@@ -15,7 +15,7 @@ from benchmark.fingerprint import module_fingerprint
 from benchmark.scenes import Condition, Scene, condition, scenes
 from benchmark.scorers import Scorer, scorers
 from benchmark.store import digest
-from benchmark.suite import ANCHOR, Suite
+from benchmark.suite import ANCHOR, Suite, shard_of
 from benchmark.types import (
     CodecInfo,
     Mode,
@@ -241,7 +241,10 @@ def plan(suite: Suite, data_root: Path) -> Plan:
     data = suite.data
     given = [manifest.select(manifest.load(m, data_root), data.split, None) for m in data.manifest]
     whole = [part for dataset in given for part in manifest.divided(dataset, data.by)]
-    datasets = tuple(manifest.verify(manifest.select(dataset, None, data.limit)) for dataset in whole)
+    chosen = [manifest.select(dataset, None, data.limit) for dataset in whole]
+    if data.shard is not None:
+        chosen = [manifest.shard(dataset, *shard_of(data.shard)) for dataset in chosen]
+    datasets = tuple(map(manifest.verify, chosen))
     if twice := _twice([u.id for d in datasets for u in d.utterances]):
         raise UserError(f"The id {twice!r} stands in two manifests; ids must be unique over all of a run.")
     tasks = assignments(suite, data_root)

@@ -100,6 +100,7 @@ def _must_match(suite: Suite, plan: Plan) -> dict[str, Any]:
     ]
     return {
         "data": data,
+        "files": [{u.id: u.sha256 for u in dataset.utterances} for dataset in plan.datasets],
         "conditions": [
             {"loss": c.loss, "burst_ratio": c.burst_ratio} | _condition("channel", c) for c in plan.axis("channel")
         ],

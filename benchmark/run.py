@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark import (
+    cache,
     calibrate,
     conversion_rows,
     examples,
@@ -124,6 +125,7 @@ def run(suite: Suite, options: Options, progress: Progress | None = None) -> "pd
     }
     for text in record["warnings"]:
         progress.warn(text)
+    cache.note(todo, options.out)
     _finish(suite, todo, results, record, options, progress)
     return results
 

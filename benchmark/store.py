@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
+import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ from benchmark.types import CodecInfo, Measured
 
 SCHEMA = 1  # bump when a stage changes its meaning; older entries are then simply never found
 SETTLED = ("ok", "not_applicable", "too_short", "no_speech")  # what another try, or another machine, would not change
+
+USED = 3600  # seconds within which an entry is not marked as used again
 
 
 def digest(*parts: Any) -> str:
@@ -98,16 +103,27 @@ class Store:
 
     def _read(self, kind: str, key: str, suffix: str) -> bytes | None:
         """An entry, or None: a damaged one (a disk that was full, a power cut) counts as missing."""
+        path = self._path(kind, key, suffix)
         try:
-            checksum, _, data = self._path(kind, key, suffix).read_bytes().partition(b"\n")
+            checksum, _, data = path.read_bytes().partition(b"\n")
         except FileNotFoundError:
             return None
-        return data if checksum.decode(errors="replace") == hashlib.sha256(data).hexdigest() else None
+        if checksum.decode(errors="replace") != hashlib.sha256(data).hexdigest():
+            return None
+        _mark_used(path)
+        return data
 
     def _write(self, kind: str, key: str, suffix: str, data: bytes) -> None:
         path = self._path(kind, key, suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
+
+
+def _mark_used(path: Path) -> None:
+    """That an entry was used tells its time stamp, to the hour: what is pruned first was not used for longest."""
+    with suppress(OSError):  # pruned meanwhile, or a store that is only read from
+        if time.time() - path.stat().st_mtime > USED:
+            os.utime(path)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -31,13 +31,15 @@ LARGEST_GRID = 10_000  # conditions one entry may expand to
 class Data:
     """Which speech: manifests (paths, or names of shipped corpora), one split of them, at most `limit` utterances.
 
-    `by` is a column, such as ``language``: each of its values becomes a data set, of which `limit` holds.
+    `by` is a column, such as ``language``: each of its values becomes a data set, of which `limit` holds. `shard` is
+    one part of several of each data set, as ``2/8``, for a machine of its own; `focalbench merge` joins them.
     """
 
     manifest: tuple[str, ...] = ("demo",)
     split: str | None = None
     limit: int | None = None
     by: str | None = None
+    shard: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +157,30 @@ def load(name: str, overrides: Sequence[tuple[str, Any]] = ()) -> Suite:
     raw = _raw(name)
     for path, value in overrides:
         _set(raw, path, value)
+    return parsed(raw)
+
+
+def parsed(raw: dict[str, Any]) -> Suite:
+    """The suite in plain types, as YAML and `as_dict` have it.
+
+    Raises:
+        UserError: for an unknown key, or a value of the wrong kind.
+    """
     suite: Suite = _build(Suite, _normal(raw), "")
     _check(suite)
     return suite
+
+
+def shard_of(text: str) -> tuple[int, int]:
+    """Which part of how many ``2/8`` is.
+
+    Raises:
+        UserError: when it is none.
+    """
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise UserError(f"data.shard: {text!r} is no part of several; write the second of eight as 2/8.")
+    return int(part), int(parts)
 
 
 def shipped() -> list[str]:
@@ -328,6 +351,8 @@ def _check(suite: Suite) -> None:
     if not (suite.data.manifest or other):
         raise UserError("data.manifest is empty, and there are neither tasks nor a conversion: nothing to run.")
     _check_tasks(suite)
+    if suite.data.shard is not None:
+        shard_of(suite.data.shard)
     if suite.header not in HEADERS:
         raise UserError(f"header: {suite.header!r} is not known. {nearest(suite.header, HEADERS)}")
     positive = {

@@ -63,7 +63,11 @@ def frame(rows: Iterable[Row]) -> "pd.DataFrame":
     import pandas as pd
 
     table = pd.DataFrame.from_records(list(rows), columns=list(COLUMNS))
-    table = table.astype({c: "float64" for c in NUMBERS} | {"seed": "int64"})
+    return ordered(table.astype({c: "float64" for c in NUMBERS} | {"seed": "int64"}))
+
+
+def ordered(table: "pd.DataFrame") -> "pd.DataFrame":
+    """The table in the order that every table has."""
     return table.sort_values(list(ORDER), kind="stable", ignore_index=True)
 
 
