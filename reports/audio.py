@@ -255,11 +255,10 @@ def _group(run: Run, shelf: _Shelf, entries: Sequence[Mapping[str, Any]]) -> Gro
 
 def _example(run: Run, shelf: _Shelf, entry: Mapping[str, Any]) -> Example:
     lost, late, reference = entry["lost"], entry["late"], entry["reference"]
-    place = tuple(entry.get(column, "") for column in AXES)
     lossless = entry["channel"] == "clean"  # then there is nothing to compare it with
     return Example(
-        codec=run.labels.get(place, entry["codec"]),  # runs of older versions have neither of the other two
-        condition=_condition(run, entry),
+        codec=codec_of(run, entry),
+        condition=condition_of(run, entry),
         key=entry["key"][:12],
         heard=shelf.clip(entry["heard"], reference) if entry.get("heard") else None,
         clean=Clip() if lossless else shelf.clip(entry["clean"], reference),
@@ -270,7 +269,13 @@ def _example(run: Run, shelf: _Shelf, entry: Mapping[str, Any]) -> Example:
     )
 
 
-def _condition(run: Run, entry: Mapping[str, Any]) -> str:
+def codec_of(run: Run, entry: Mapping[str, Any]) -> str:
+    """What the report calls an example's codec; indices of older versions know neither protection nor concealment."""
+    place = tuple(entry.get(column, "") for column in AXES)
+    return run.labels.get(place, str(entry["codec"]))
+
+
+def condition_of(run: Run, entry: Mapping[str, Any]) -> str:
     """The title of an example's condition; indices of older versions know the channel alone."""
     known = [c for c in run.conditions if all(getattr(c, axis).text == entry.get(axis, "") for axis in PLACE)]
     known += [c for c in run.conditions if c.channel.text == entry["channel"]]

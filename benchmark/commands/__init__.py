@@ -6,4 +6,6 @@ NAMES: tuple[str, ...] = (
     "baseline",
     "merge",
     "cache",
+    "listening",
+    "listen",
 )  # in the order of `focalbench --help`; modules of this package
