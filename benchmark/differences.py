@@ -159,7 +159,7 @@ class _Contrast(NamedTuple):
         sums = self.gathered(members)
         if (freedom := self._freedom(sums)) + 1 < FEW:
             return _student(freedom)
-        weights = _weights(sums.shape[1])
+        weights = cluster_draws(sums.shape[1])
         blocks = np.array_split(weights, 1 + weights.size // BLOCK)
         with np.errstate(divide="ignore", invalid="ignore"):  # a draw may hold no denominator, or nothing that varies
             draws = np.concatenate([self._drawn(block.astype(np.float64), sums) for block in blocks])
@@ -190,7 +190,7 @@ class _Contrast(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def _weights(count: int) -> npt.NDArray[np.uint8]:
+def cluster_draws(count: int) -> npt.NDArray[np.uint8]:
     """How often each draw holds each cluster, shape (DRAWS, count): the same for all data of as many clusters."""
     random = generator(0, "differences", str(count))
     weights = np.empty((DRAWS, count), np.uint8)

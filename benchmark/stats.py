@@ -53,7 +53,8 @@ NOTHING = Estimate(None, None, None, 0, 0)
 
 
 @cache
-def _student(freedom: int) -> float:
+def student(freedom: int) -> float:
+    """Half of a 95 % interval, in standard errors: Student's quantile."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
@@ -78,7 +79,7 @@ def pooled(numerator: npt.ArrayLike, denominator: npt.ArrayLike, clusters: npt.A
     if count < 2:
         return Estimate(value, None, None, above.size, count)
     influence = np.bincount(member, weights=above - value * below, minlength=count) / total
-    half = _student(count - 1) * robust_error(influence)
+    half = student(count - 1) * robust_error(influence)
     return Estimate(value, value - half, value + half, above.size, count)
 
 
