@@ -33,7 +33,7 @@ class Field:
 def fields(first: Mapping[str, Any], second: Mapping[str, Any], pairs: Sequence[tuple[str, str]]) -> list[Field]:
     """All that differs between the facts of two runs whose codecs are compared in these `pairs`."""
     return [
-        *_differing("must_match", _must_match(first, second)),
+        *_differing("must_match", must_match(first, second)),
         *_differing("under_test", _under_test(first, second, pairs)),
         *_differing("environment", _environment(first, second)),
     ]
@@ -69,10 +69,11 @@ def _covers(waiver: str, name: str) -> bool:
 def _differing(kind: Kind, entries: Iterable[tuple[str, Any, Any]]) -> Iterator[Field]:
     for name, first, second in entries:
         if first != second:
-            yield Field(kind, name, _text(first), _text(second))
+            yield Field(kind, name, as_text(first), as_text(second))
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value in print, cut where it is long."""
     if value is None or value == "":
         return "not there"
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
@@ -84,8 +85,11 @@ def _common(first: Iterable[Any], second: Iterable[Any]) -> list[Any]:
     return [name for name in first if name in other]
 
 
-def _must_match(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Of data, conditions and scorers, those that both have: comparisons are of what is common to both sides."""
+def must_match(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """The name and both values of whatever must match.
+
+    Of data, conditions and scorers, those that both have: comparisons are of what is common to both sides.
+    """
     for name in ALIKE:
         yield name, first.get(name), second.get(name)
     data = [{entry["name"]: entry["sha256"] for entry in side["data"]} for side in (first, second)]

@@ -120,7 +120,7 @@ def compare(
     chosen = pair(first.codecs, second.codecs) if pairs is None else _checked(pairs, first, second)
     differing = agreement.waived(agreement.fields(first.facts, second.facts, chosen), waive)
     numbers = _joined(first, second, chosen)
-    titles = _titles(first.facts) | _titles(second.facts)
+    titles = titles_of(first.facts) | titles_of(second.facts)
     known = {**first.facts["values"], **second.facts["values"]}
     rows = _adjusted([*_rows(numbers, inference, titles, known)])
     notes = list(_notes(first, second, chosen, numbers))
@@ -188,7 +188,7 @@ def _rows(
         "channel"
     ].transform("size")
     places = [Place(*p) for p in joined[list(Place._fields)].drop_duplicates().itertuples(index=False, name=None)]
-    names = _named(places, titles)
+    names = named(places, titles)
     groups.append((value, joined[spread & joined["scorer"].ne(PROBE)]))
     for columns, rows in groups:
         for key, group in rows.groupby(columns, sort=False):
@@ -261,7 +261,7 @@ def _adjusted(rows: list[Compared]) -> list[Compared]:
 # --- Words ---
 
 
-def _titles(facts: Mapping[str, Any]) -> dict[str, str]:
+def titles_of(facts: Mapping[str, Any]) -> dict[str, str]:
     """What `run.json` calls channels, acoustics, buffers and protections, by their specs."""
     return {
         str(entry[column]): str(entry.get("title") or entry[column])
@@ -270,7 +270,7 @@ def _titles(facts: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _named(places: Sequence[Place], titles: Mapping[str, str]) -> dict[Place, str]:
+def named(places: Sequence[Place], titles: Mapping[str, str]) -> dict[Place, str]:
     """A name for each place: of buffers and loss strategies only where there are several in otherwise equal places."""
     found = {}
     for place in places:
