@@ -10,9 +10,14 @@ from typing import NamedTuple
 from benchmark.dropout import Tolerance
 from benchmark.stats import NOTHING, Estimate
 from reports import costs, dropout, table, tasks
+from reports.blocks import Block, printed
+from reports.conditions import Condition
+from reports.escape import spreadsheet
 from reports.facts import algorithmic
-from reports.summary import EMPTY, INPUT, Cell, Run, load, number, precision
-from reports.table import PRINTERS, Block, Format
+from reports.measured_on import measured_on
+from reports.ranking import Mark, Ranking, ranking, ranks
+from reports.summary import EMPTY, INPUT, ON_TOKENS, Cell, Run, load, number, precision
+from reports.table import ARROWS, Format
 from reports.words import loss_free
 
 CSV_COLUMNS = ("codec", "quantity", "measured_by", "unit", "value", "low", "high", "n", "asked", "printed")
@@ -28,12 +33,18 @@ class Entry(NamedTuple):
 
 
 class Column(NamedTuple):
-    """One quantity: what it was measured by (empty where that goes without saying), its unit, an entry per codec."""
+    """One quantity: what it was measured by (empty where that goes without saying), its unit, an entry per codec.
+
+    `metric` is that of the run, where rows of the run are what was measured; `digits` are printed behind the point.
+    """
 
     head: str
     by: str
     unit: str
     entries: tuple[Entry, ...]
+    metric: str = ""
+    better: str = "neither"
+    digits: int = 0
 
 
 class Field(NamedTuple):
@@ -81,7 +92,7 @@ def field(run: Run) -> Field:
     codecs = owners(run)
     made = [
         *((quantity, _scores(run, codecs, quantity)) for quantity in SCORES),
-        (LATENCY, Column(*LATENCY[:1], "", "ms", tuple(latency(run, codec) for codec in codecs))),
+        (LATENCY, Column(LATENCY.head, "", "ms", tuple(latency(run, c) for c in codecs), "", "lower", 1)),
         *((quantity, _costs(run, codecs, quantity)) for quantity in COSTS),
         (TOLERANCE, _tolerance(run, codecs)),
     ]
@@ -134,20 +145,24 @@ def scorer(run: Run, metric: str) -> str:
 
 def _scores(run: Run, codecs: Sequence[str], quantity: Quantity) -> Column:
     metric = measured_by(run, quantity.names, codecs)
+    digits = _digits(run, metric, quantity)
     entries = tuple(entry(run, codec, metric, quantity) for codec in codecs)
     named = run.named(metric) if metric and len(quantity.names) > 1 else ""
     if quantity.names == ("dwer",) and metric:  # of which the recogniser decides
         named = scorer(run, metric)
     if named.startswith(quantity.head):  # PESQ-WB says PESQ
-        return Column(named, "", quantity.unit, entries)
-    return Column(quantity.head, named, quantity.unit, entries)
+        return Column(named, "", quantity.unit, entries, metric, run.better(metric), digits)
+    return Column(quantity.head, named, quantity.unit, entries, metric, run.better(metric), digits)
 
 
 def entry(run: Run, codec: str, metric: str, quantity: Quantity) -> Entry:
     """What a codec was measured to have of a quantity, by this metric."""
-    cell = clean(run, codec, metric)
-    digits = quantity.digits if quantity.digits is not None else precision(run, metric) if metric else 0
+    cell, digits = clean(run, codec, metric), _digits(run, metric, quantity)
     return _printed(scaled(cell.estimate, quantity.factor), cell.asked, digits, quantity.unit != "kbit/s")
+
+
+def _digits(run: Run, metric: str, quantity: Quantity) -> int:
+    return quantity.digits if quantity.digits is not None else precision(run, metric) if metric else 0
 
 
 def _printed(estimate: Estimate, asked: int, digits: int, halved: bool = True) -> Entry:
@@ -164,7 +179,8 @@ def scaled(estimate: Estimate, factor: float) -> Estimate:
 
 
 def _costs(run: Run, codecs: Sequence[str], quantity: Quantity) -> Column:
-    return Column(quantity.head, "", quantity.unit, tuple(cost(run, codec, quantity) for codec in codecs))
+    entries = tuple(cost(run, codec, quantity) for codec in codecs)
+    return Column(quantity.head, "", quantity.unit, entries, "", "lower", quantity.digits or 0)
 
 
 def cost(run: Run, codec: str, quantity: Quantity) -> Entry:
@@ -177,7 +193,7 @@ def cost(run: Run, codec: str, quantity: Quantity) -> Entry:
 
 def _tolerance(run: Run, codecs: Sequence[str]) -> Column:
     by, found = tolerated(run)
-    return Column(TOLERANCE.head, by, "%", tuple(found.get(codec, Entry("–")) for codec in codecs))
+    return Column(TOLERANCE.head, by, "%", tuple(found.get(codec, Entry("–")) for codec in codecs), "", "higher", 1)
 
 
 def tolerated(run: Run) -> tuple[str, dict[str, Entry]]:
@@ -214,18 +230,56 @@ def render(folder: Path, format: Format, data: str | None = None) -> str:
         return table.render(folder, format, data=data)
     if not run.scores and any(judged.conditions for judged in run.tasks.values()):
         title, found = answers(run)
-        return _csv(found) if format == "csv" else PRINTERS[format](_answers_block(title, found))
+        return _csv(found) if format == "csv" else printed([_answers_block(run, title, found)], format)
     found = field(run)
-    return _csv(found) if format == "csv" else PRINTERS[format](_block(run, found))
+    return _csv(found) if format == "csv" else printed([_block(run, found)], format)
 
 
 def _block(run: Run, found: Field) -> Block:
     clusters = max((cell.estimate.clusters for cell in run.cells.values()), default=0)
-    interval = f"Value ± half of the 95 % interval over {clusters} speakers. " if clusters > 1 else ""
+    interval = f"Value ± half of the 95 % interval over {clusters} speakers." if clusters > 1 else ""
+    robust = TOLERATED if any(column.head == TOLERANCE.head for column in found.columns) else ""
+    return _printable(run, loss_free(run), found, "Codecs, without loss and on clean speech", [interval, SAYS, robust])
+
+
+def _printable(
+    run: Run, condition: Condition | None, found: Field, title: str, notes: Sequence[str], seeded: bool = False
+) -> Block:
+    """The block of a field whose metrics were measured in `condition`, with its marks."""
     body = zip(found.codecs, *([entry.text for entry in column.entries] for column in found.columns), strict=True)
-    robust = [TOLERATED] if any(column.head == TOLERANCE.head for column in found.columns) else []
-    note = interval + " ".join([SAYS, *robust, *found.notes])
-    return Block("Codecs, without loss and on clean speech", note, ("codec", *map(head, found.columns)), tuple(body))
+    metrics = {column.metric: column.digits + _shift(column) for column in found.columns if column.metric}
+    contests = [(condition.name, metric) for metric in metrics] if condition else []
+    ranked = ranking(run, contests, [c for c in found.codecs if c in run.series], metrics, seeded)
+    marks: dict[tuple[int, int], Mark] = {}
+    for place, column in enumerate(found.columns):
+        told = _marks(found.codecs, condition.name, column, ranked) if column.metric and condition else _ranks(column)
+        marks |= {(row, place + 1): mark for row, mark in told.items()}
+    told_of = measured_on(run, list(metrics))
+    note = " ".join(filter(None, [*notes, ranked.note, *found.notes, told_of]))
+    return Block(title, note, ("codec", *map(head, found.columns)), tuple(body), f"{_name(run)} codecs", marks)
+
+
+def _name(run: Run) -> str:
+    return str(run.facts.get("name", "run"))
+
+
+def _shift(column: Column) -> int:
+    """Digits that a unit moves the point by: rates are measured in bit/s and printed in kbit/s, shares in percent."""
+    return {"kbit/s": -3, "%": 2}.get(column.unit, 0)
+
+
+def _marks(codecs: Sequence[str], condition: str, column: Column, ranked: Ranking) -> dict[int, Mark]:
+    keys = {row: (codec, condition, column.metric) for row, codec in enumerate(codecs)}
+    return {row: ranked.marks[key] for row, key in keys.items() if key in ranked.marks}
+
+
+def _ranks(column: Column) -> dict[int, Mark]:
+    """Of what was measured once, without anything to test; none where somebody's lies beyond what was measured."""
+    if any(e.estimate.value is None and e.text != "–" for e in column.entries):
+        return {}
+    values = {str(row): e.estimate.value for row, e in enumerate(column.entries)}
+    known = {row: round(value, column.digits) for row, value in values.items() if value is not None}
+    return {int(row): Mark(rank) for row, rank in ranks(known, column.better).items()}
 
 
 def answers(run: Run) -> tuple[str, Field]:
@@ -233,7 +287,7 @@ def answers(run: Run) -> tuple[str, Field]:
 
     Its first lines are what is scored without listening, and uncoded speech.
     """
-    way, judged = next((way, judged) for way, judged in run.tasks.items() if judged.conditions)
+    way, judged = _answered(run)
     condition = loss_free(judged) or judged.conditions[0]
     shown = tasks.table(run, way, condition, {})
     rows = (*shown.references, *shown.rows)
@@ -241,7 +295,8 @@ def answers(run: Run) -> tuple[str, Field]:
     columns = [Column("net rate", "", "kbit/s", rates)]
     for place, column in enumerate(shown.columns):
         entries = (_answer(row, place, judged.cell(row.name, condition.name, column.metric)) for row in rows)
-        columns.append(Column(judged.named(column.metric), "", "%", tuple(entries)))
+        name, metric = judged.named(column.metric), column.metric
+        columns.append(Column(name, "", "%", tuple(entries), metric, judged.better(metric), 1))
     listeners = ", ".join(dict.fromkeys(scorer(judged, column.metric) for column in shown.columns))
     names = tuple(row.name for row in rows)
     return shown.title, Field(names, tuple(columns), (f"Answered by: {listeners}.", *shown.notes))
@@ -258,20 +313,27 @@ def _answer(row: tasks.Row, place: int, cell: Cell) -> Entry:
     return _printed(scaled(cell.estimate if cell.asked else known, 100), cell.asked, 1)
 
 
-def _answers_block(title: str, found: Field) -> Block:
-    body = zip(found.codecs, *([entry.text for entry in column.entries] for column in found.columns), strict=True)
-    note = " ".join(["Value ± half of the 95 % interval over speakers.", *found.notes])
-    return Block(title, note, ("codec", *map(head, found.columns)), tuple(body))
+def _answers_block(run: Run, title: str, found: Field) -> Block:
+    way, judged = _answered(run)
+    condition = loss_free(judged) or judged.conditions[0]
+    return _printable(judged, condition, found, title, [ANSWERED], way == ON_TOKENS)
 
 
+def _answered(run: Run) -> tuple[str, Run]:
+    """What the tasks are answered by, and their answers: decoded audio where there is any."""
+    return next((way, judged) for way, judged in run.tasks.items() if judged.conditions)
+
+
+ANSWERED = "Value ± half of the 95 % interval over speakers."
 SAYS = "Latency: a group of frames, look-ahead and measured delay, without network and computing."
 TOLERATED = "Loss tolerance: the loss up to which the named score stays within its margin."
 
 
 def head(column: Column) -> str:
-    """`predicted MOS by DNSMOS (unit)`."""
+    """`predicted MOS by DNSMOS, unit ↑`."""
     unit = f", {column.unit}" if column.unit else ""
-    return column.head + (f" by {column.by}" if column.by else "") + unit
+    arrow = f" {ARROWS[column.better]}" if column.better in ARROWS else ""
+    return column.head + (f" by {column.by}" if column.by else "") + unit + arrow
 
 
 def _csv(found: Field) -> str:
@@ -287,4 +349,5 @@ def _lines(found: Field) -> Iterator[tuple[object, ...]]:
         for column in found.columns:
             text, estimate, asked = column.entries[place]
             ends = estimate.value, estimate.low, estimate.high
-            yield codec, column.head, column.by, column.unit, *ends, estimate.n, asked, text
+            named = map(spreadsheet, (codec, column.head, column.by, column.unit))
+            yield *named, *ends, estimate.n, asked, spreadsheet(text)

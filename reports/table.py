@@ -2,46 +2,28 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from benchmark.registry import nearest
 from benchmark.types import UserError
+from reports.blocks import Block, printed
+from reports.escape import spreadsheet
+from reports.measured_on import measured_on
+from reports.ranking import Ranking, ranking
 from reports.summary import EMPTY, ON_TOKENS, Cell, Run, load, number, precision
 
 Format: TypeAlias = Literal["latex", "markdown", "csv"]
+FORMATS = ("latex", "markdown", "csv")
+ARROWS = {"higher": "↑", "lower": "↓"}
 DIMENSIONS = ("codec", "condition", "metric")
 CSV_COLUMNS = (
     *DIMENSIONS,
     *("title", "channel", "acoustics", "playout", "name", "reference"),
     *("unit", "value", "low", "high", "n", "asked", "clusters"),
 )
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "×": r"$\times$",
-    "±": r"$\pm$",
-    "−": r"$-$",
-    "–": "--",
-    "·": r"$\cdot$",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    **{c: "\\" + c for c in "&%$#_{}"},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One printed table: a title, a note on what its cells are, and the cells as text, row by row."""
-
-    title: str
-    note: str
-    head: tuple[str, ...]
-    body: tuple[tuple[str, ...], ...]
 
 
 def render(
@@ -68,17 +50,19 @@ def render(
     Raises:
         UserError: for an unknown format, metric, dimension or data set.
     """
-    if format not in PRINTERS and format != "csv":
-        raise UserError(f"No table format {format!r}. {nearest(format, [*PRINTERS, 'csv'])}")
+    if format not in FORMATS:
+        raise UserError(f"No table format {format!r}. {nearest(format, FORMATS)}")
     row, col = _dimension(rows), _dimension(cols)
     if row == col:
         raise UserError(f"Rows and columns are both {row!r}; choose two of {', '.join(DIMENSIONS)}.")
     block = next(d for d in DIMENSIONS if d not in (row, col))
-    parts = list(_parts(load(run, data), metrics))
+    whole = load(run, data)
+    parts = list(_parts(whole, metrics))
     if format == "csv":
         return _csv(parts, (block, row, col))
-    blocks = [_block(part, names, (block, row, col), name) for part, names in parts for name in names[block]]
-    return "\n".join(map(PRINTERS[format], blocks))
+    taught = whole.tasks.get(ON_TOKENS)  # every seed is another network there
+    blocks = (_block(p, names, (block, row, col), name, p is taught) for p, names in parts for name in names[block])
+    return printed(blocks, format)
 
 
 def _dimension(name: str) -> str:
@@ -120,7 +104,9 @@ def _cell(run: Run, dimensions: Sequence[str], names: Sequence[str]) -> tuple[Ce
     return run.cells.get((at["codec"], at["condition"], at["metric"]), EMPTY), at["metric"]
 
 
-def _block(run: Run, names: dict[str, tuple[str, ...]], dimensions: tuple[str, str, str], name: str) -> Block:
+def _block(
+    run: Run, names: dict[str, tuple[str, ...]], dimensions: tuple[str, str, str], name: str, seeded: bool
+) -> Block:
     block, row, col = dimensions
     asked = {(r, c) for r in names[row] for c in names[col] if _cell(run, dimensions, (name, r, c))[0].asked}
     rows = [r for r in names[row] if any(r == other for other, _ in asked)]
@@ -134,7 +120,33 @@ def _block(run: Run, names: dict[str, tuple[str, ...]], dimensions: tuple[str, s
     )
     head = (row, *(_label(run, col, c) for c in cols))
     clusters = max((cell.estimate.clusters for line in grid for cell, _ in line), default=0)
-    return Block(_heading(run, block, name), _note(clusters, sizes), head, body)
+    places = {
+        (x, y + 1): dict(zip(dimensions, (name, r, c), strict=True))
+        for x, r in enumerate(rows)
+        for y, c in enumerate(cols)
+    }
+    ranked = _ranking(run, block, list(places.values()), digits, seeded)
+    told = measured_on(run, {metric for line in grid for _, metric in line})
+    return Block(
+        _heading(run, block, name),
+        " ".join(filter(None, [_note(clusters, sizes), ranked.note, told])),
+        head,
+        body,
+        f"{run.facts.get('name', 'run')} {name}",
+        {at: ranked.marks[key] for at, place in places.items() if (key := _key(place)) in ranked.marks},
+    )
+
+
+def _key(place: dict[str, str]) -> tuple[str, str, str]:
+    return place["codec"], place["condition"], place["metric"]
+
+
+def _ranking(run: Run, block: str, places: Sequence[dict[str, str]], digits: dict[str, int], seeded: bool) -> Ranking:
+    """Codecs compete in the columns, or in the rows, they are side by side in; in tables of one codec, nobody does."""
+    if block == "codec":
+        return Ranking()
+    contests = dict.fromkeys((place["condition"], place["metric"]) for place in places)
+    return ranking(run, contests, list(dict.fromkeys(place["codec"] for place in places)), digits, seeded)
 
 
 def _text(cell: Cell, digits: int, sizes: bool) -> str:
@@ -154,16 +166,21 @@ def _note(clusters: int, sizes: set[tuple[int, int]]) -> str:
 def _label(run: Run, dimension: str, name: str) -> str:
     if dimension == "condition":
         return next(c.title for c in run.conditions if c.name == name)
-    return run.named(name) if dimension == "metric" else name
+    if dimension == "metric":
+        return " ".join(filter(None, (run.named(name), _bracketed(run.unit(name)), ARROWS.get(run.better(name)))))
+    return name
 
 
 def _heading(run: Run, dimension: str, name: str) -> str:
-    label = _label(run, dimension, name)
     if dimension != "metric":
-        return label
+        return _label(run, dimension, name)
     direction = {"higher": "higher is better", "lower": "lower is better"}.get(run.better(name), "")
     detail = ", ".join(filter(None, (run.unit(name), direction)))
-    return f"{label} ({detail})" if detail else label
+    return " ".join(filter(None, (run.named(name), ARROWS.get(run.better(name)), _bracketed(detail))))
+
+
+def _bracketed(text: str) -> str:
+    return f"({text})" if text else ""
 
 
 def _csv(parts: Sequence[tuple[Run, dict[str, tuple[str, ...]]]], dimensions: tuple[str, str, str]) -> str:
@@ -183,55 +200,15 @@ def _lines(run: Run, names: dict[str, tuple[str, ...]], dimensions: tuple[str, s
             continue
         place = dict(zip(dimensions, at, strict=True))
         condition, estimate = conditions[place["condition"]], cell.estimate
-        yield [
+        texts = [
             *(place[d] for d in DIMENSIONS),
             condition.title,
             *(condition.channel.text, condition.acoustics.text, condition.playout.text),
             *(run.base(metric), run.reference(metric)),
             run.unit(metric),
+        ]
+        yield [
+            *map(spreadsheet, texts),
             *(estimate.value, estimate.low, estimate.high),
             *(estimate.n, cell.asked, estimate.clusters),
         ]
-
-
-def _markdown(block: Block) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(_markdown_text(c) for c in cells) + " |"
-
-    rule = "|---|" + "---:|" * (len(block.head) - 1)
-    table = "\n".join([line(block.head), rule, *map(line, block.body)])
-    return f"**{_markdown_text(block.title)}**\n\n{table}\n\n{_markdown_text(block.note)}\n"
-
-
-def _markdown_text(text: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join("\\" + c if c in "\\|*_`[]" else c for c in text).replace("\n", " ")
-
-
-def _latex(block: Block) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return "    " + " & ".join(_latex_text(c) for c in cells) + r" \\"
-
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"  \centering",
-            rf"  \caption{{{_latex_text(block.title)}. {_latex_text(block.note)}}}",
-            rf"  \begin{{tabular}}{{l{'r' * (len(block.head) - 1)}}}",
-            r"    \toprule",
-            line(block.head),
-            r"    \midrule",
-            *map(line, block.body),
-            r"    \bottomrule",
-            r"  \end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
-
-
-def _latex_text(text: str) -> str:
-    return "".join(LATEX.get(c, c) for c in text).replace("\n", " ")
-
-
-PRINTERS: dict[str, Callable[[Block], str]] = {"latex": _latex, "markdown": _markdown}

@@ -2,15 +2,20 @@
 
 import csv
 import io
+import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from benchmark import table
 from benchmark.types import UserError
-from reports.table import render
-from tests.runs import conditions, make_jitter_run, make_noise_run, make_run
+from reports.escape import spreadsheet
+from reports.ranking import ranks
+from reports.table import Format, render
+from tests.runs import CODECS, conditions, make_jitter_run, make_noise_run, make_run
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +31,7 @@ def test_latex_is_a_booktabs_table_per_metric(run: Path) -> None:
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
     assert r"5 \% loss" in text
     assert r"codec & Clean & 1 \% loss" in text
-    assert r"PESQ-WB (MOS-LQO, higher is better)." in text
+    assert r"PESQ-WB $\uparrow$ (MOS-LQO, higher is better)." in text
     assert r"10 valid of 10 asked in every cell" in text
     row = next(line for line in text.splitlines() if line.strip().startswith("opus-24k"))
     assert (row.count("&"), row.count(r"$\pm$")) == (4, 4)
@@ -68,7 +73,7 @@ def test_without_metrics_it_prints_every_score_and_no_link_row(run: Path) -> Non
 
 def test_rows_and_columns_are_any_two_dimensions(run: Path) -> None:
     text = render(run, "markdown", ["pesq_wb", "stoi"], rows="channel", cols="metric")
-    assert "| condition | PESQ-WB | STOI |" in text
+    assert "| condition | PESQ-WB (MOS-LQO) ↑ | STOI ↑ |" in text
     assert text.startswith("**pcm**")
 
 
@@ -115,13 +120,14 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_tables_against_the_input_stand_apart_and_leave_out_what_was_never_asked(noise: Path) -> None:
     clean, faithful, *_ = render(noise, "markdown").split("\n**")
-    assert clean.startswith("**PESQ-WB against clean speech (MOS-LQO, higher is better)**")
+    assert clean.startswith("**PESQ-WB against clean speech ↑ (MOS-LQO, higher is better)**")
     assert "| codec | Clean | White noise, 10 dB SNR | White noise, 0 dB SNR | Babble noise, 10 dB SNR |" in clean
     assert "| uncoded | – |" in clean, "it was never asked there, and that changes nothing of the note"
     assert "20 valid of 20 asked in every cell" in clean
     assert faithful.startswith("PESQ-WB against the input")
     assert "Clean" not in faithful
-    assert "uncoded" not in faithful
+    assert "| uncoded |" not in faithful
+    assert "nor does uncoded speech" in clean
 
 
 def test_csv_says_what_each_line_was_measured_on(noise: Path) -> None:
@@ -157,3 +163,116 @@ def test_one_data_set_of_several(tmp_path: Path) -> None:
     assert both == pytest.approx(one + 0.5)
     with pytest.raises(UserError, match=r"holds no data set 'othr'\. Did you mean 'other'"):
         render(folder, "csv", data="othr")
+
+
+# --- Best, second, and what may be chance ---
+
+
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """PESQ of A, of B that is as good but for luck, of C that is worse for everybody; D fails once; uncoded is best."""
+    folder = make_run(tmp_path_factory.mktemp("ranked"), codecs=("pcm",), channels=conditions()[:2], speakers=12)
+    results = table.read(folder)
+    results = results[results["name"] == "pesq_wb"].drop(columns="codec")
+    luck = np.random.default_rng(7).normal(0, 0.02, len(results))
+    value = 3 + 0.3 * np.sin(np.arange(len(results)))
+    parts = {"A": value, "B": value - 0.004 + luck, "C": value - 0.4 + luck, "D": value + 0.3, "uncoded": value + 1}
+    made = pd.concat([results.assign(codec=codec, value=v) for codec, v in parts.items()], ignore_index=True)
+    failed = made.index[made["codec"] == "D"][:1]
+    made.loc[failed, ["value", "status", "reason"]] = [np.nan, "codec_failed", "it fell over"]
+    table.write(made, folder / "results.parquet")
+    facts = json.loads((folder / "run.json").read_text())
+    facts["codecs"] = {codec: facts["codecs"]["pcm"] for codec in "ABCD"}
+    (folder / "run.json").write_text(json.dumps(facts))
+    return folder
+
+
+def cells(text: str, codec: str) -> list[str]:
+    row = next(line for line in text.splitlines() if line.startswith(f"| {codec} "))
+    return [cell.strip() for cell in row.split("|")[2:-1]]
+
+
+def test_the_best_is_bold_the_second_underlined_and_chance_has_a_dagger(ranked: Path) -> None:
+    text = render(ranked, "markdown", ["pesq_wb"])
+    assert all(cell.startswith("**3.") and cell.endswith("**") for cell in cells(text, "A")[1:])
+    assert all(cell.startswith("<ins>") and cell.endswith("</ins>†") for cell in cells(text, "B")[1:])
+    assert not any(set("*<†") & set(cell) for cell in cells(text, "C"))
+    assert "(23/24)" in cells(text, "D")[0]
+    assert "*" not in cells(text, "D")[0], "best of what there is, but one value is missing"
+    assert not any("*" in cell for cell in cells(text, "uncoded"))
+    assert "Holm over the" in text
+    assert "paired bootstrap over 12 speakers, two-sided" in text
+    assert "level 0.05" in text
+
+
+def test_latex_has_the_same_marks_and_says_what_it_needs(ranked: Path) -> None:
+    text = render(ranked, "latex", ["pesq_wb"])
+    assert text.startswith(r"% Needs \usepackage{booktabs}")
+    assert r"\label{tab:dropout-pesq-wb}" in text
+    line = next(line for line in text.splitlines() if line.strip().startswith("B &"))
+    assert (line.count(r"\underline{"), line.count(r"$^{\dagger}$")) == (2, 2) or r"\textbf" in line
+    assert "Data: read\\_speech (24 utterances, 12 speakers). Seeds: 0. Made by focalbench 0.1.0." in text
+
+
+def test_with_few_speakers_nothing_is_tested(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, codecs=("opus-24k", "opus-12k", "opus-6k"), channels=conditions()[:1], speakers=9)
+    text = render(folder, "markdown", ["pesq_wb"])
+    assert "Descriptive only, without tests: fewer than 10 speakers." in text
+    assert "†" not in text
+    assert "**" in cells(text, "opus-24k")[0]
+
+
+def test_where_codecs_stand_in_columns_they_compete_in_rows(ranked: Path) -> None:
+    text = render(ranked, "markdown", ["pesq_wb"], rows="condition", cols="codec")
+    head, row = cells(text, "condition"), cells(text, "1 % loss")
+    assert row[head.index("D")].startswith("**3.")
+    assert row[head.index("A")].startswith("<ins>3.")
+
+
+def test_values_without_a_direction_have_no_marks(run: Path) -> None:
+    assert "**" not in "".join(cells(render(run, "markdown", ["burst_ms"]), "opus-24k"))
+
+
+def test_lower_is_better_where_the_metric_says_so_and_equals_share() -> None:
+    assert ranks({"a": 1.0, "b": 2.0, "c": 1.0, "d": 3.0}, "lower") == {"a": 1, "c": 1, "b": 2}
+    assert ranks({"a": 1.0, "b": 2.0, "c": 3.0, "d": 3.0}, "higher") == {"c": 1, "d": 1, "b": 2}
+    assert ranks({"a": 1.0, "b": 1.0}, "higher") == ranks({"a": 1.0}, "lower") == ranks({"a": 1.0}, "neither") == {}
+
+
+NUMBER = re.compile(r"(\$-\$)?(\d+(?:\.\d+)?)")
+
+
+@pytest.mark.parametrize("format", ["latex", "markdown"])
+def test_every_printed_number_is_that_of_the_parquet(tmp_path: Path, format: Format) -> None:
+    folder = make_run(tmp_path, channels=conditions()[:4], per_speaker=1)
+    text = render(folder, format, ["pesq_wb", "loss_rate", "si_sdr"])
+    results = table.read(folder)
+    blocks = re.split(r"\\caption\[(?=\w)|\n\*\*(?=\w)", "\n" + text)[1:]
+    assert len(blocks) == 3
+    for name, block in zip(("pesq_wb", "loss_rate", "si_sdr"), blocks, strict=True):
+        rows = results[results["name"] == name]
+        for codec in CODECS:
+            found = [line for line in block.splitlines() if re.match(rf"[ |]*{codec} [&|]", line)]
+            printed = [value for line in found for value in re.split(r"[&|]", line.strip("| "))[1:]]
+            assert len(printed) == 4
+            for cell, condition in zip(printed, conditions()[:4], strict=True):
+                part = rows[(rows["codec"] == codec) & (rows["channel"] == condition["channel"])]
+                ratio = part["numerator"].sum() / part["denominator"].sum()
+                expected = ratio if name == "loss_rate" else part["value"].mean()
+                shown = NUMBER.search(cell.replace("−", "$-$"))
+                assert shown
+                digits = len(shown[2].partition(".")[2])
+                value = float(shown[2]) * (-1 if shown[1] else 1)
+                assert value == pytest.approx(expected, abs=0.5000001 * 10**-digits), (name, codec, cell)
+
+
+@pytest.mark.parametrize("label", ["=cmd|' /C calc'!A0", "a\r\nb", "$x$", "<script>", "@me"])
+def test_labels_stay_text_in_every_format(tmp_path: Path, label: str) -> None:
+    folder = make_run(tmp_path, codecs=("opus-6k", "pcm"), channels=conditions()[:1], speakers=2, rename=label)
+    lines = list(csv.DictReader(io.StringIO(render(folder, "csv", ["pesq_wb"]))))
+    assert {line["codec"] for line in lines} == {"opus-6k", spreadsheet(label)}
+    for format in ("latex", "markdown"):
+        text = render(folder, format, ["pesq_wb"])
+        assert "<script>" not in text
+        assert "$x$" not in text
+        assert text.count(r"\toprule" if format == "latex" else "|---|") == 1

@@ -517,10 +517,10 @@ def lines_of(text: str) -> Sequence[Mapping[str, str]]:
 def test_values_of_tasks_are_printed_by_name(alone: Run) -> None:
     text = table.render(alone.folder, "markdown", ["keyword_accuracy", "asr_wer"])
     first, second = text.split("\n**")
-    assert first.startswith("**Keyword spotting, accuracy (higher is better)**")
+    assert first.startswith("**Keyword spotting, accuracy ↑ (higher is better)**")
     assert "| uncoded | 0.917" in first
     assert "12 speakers; 36 valid of 36 asked in every cell" in first
-    assert second.startswith("Speech recognition, WER (lower is better)")
+    assert second.startswith("Speech recognition, WER ↓ (lower is better)")
     lines = lines_of(table.render(alone.folder, "csv", ["asr_wer"]))
     line = next(x for x in lines if (x["codec"], x["condition"]) == ("opus-24k", "clean"))
     assert (line["value"], line["n"], line["name"]) == ("0.2", "12", "asr_wer")
@@ -531,18 +531,18 @@ def test_values_of_tasks_are_printed_by_name(alone: Run) -> None:
 def test_tokens_and_decoded_audio_are_printed_apart_whatever_stands_in_rows(alone: Run) -> None:
     both = ["keyword_accuracy", "keyword_tokens_accuracy"]
     text = table.render(alone.folder, "markdown", both, rows="codec", cols="metric")
-    assert "| codec | Keyword spotting, accuracy |" in text
-    assert "| codec | Keyword spotting from tokens, accuracy |" in text
+    assert "| codec | Keyword spotting, accuracy ↑ |" in text
+    assert "| codec | Keyword spotting from tokens, accuracy ↑ |" in text
     assert {line["metric"] for line in lines_of(table.render(alone.folder, "csv", both))} == set(both)
 
 
 def test_a_run_of_tasks_alone_prints_their_table(alone: Run) -> None:
     text = field.render(alone.folder, "markdown")
     assert text.startswith("**On decoded audio, clean**")
-    assert "| codec | net rate, kbit/s | Keyword spotting, accuracy, % |" in text
+    assert "| codec | net rate, kbit/s | Keyword spotting, accuracy, % ↑ |" in text
     assert "| chance | – | 33.3 | 66.7 | – |" in text
     assert re.search(r"\| uncoded \| – \| 91\.7 ± \d+\.\d \| 8\.3 ± ", text)
-    assert re.search(r"\| opus-24k \| 24\.10 \| 83\.3 ± ", text)
+    assert re.search(r"\| opus-24k \| 24\.10 \| \*\*83\.3 ± ", text)
     assert "Answered by: keyword:model=mfcc, speaker\\_id:model=mfcc, asr:model=mfcc." in text
     assert "from tokens" not in text
     assert r"\toprule" in field.render(alone.folder, "latex")
