@@ -45,17 +45,17 @@ class Line(NamedTuple):
 
 def quality(run: Run, metric: str, curve: Curve, look: Mapping[str, Look]) -> str | None:
     """A metric over the conditions of a curve, a line per codec; None with nothing to show."""
-    lines = {codec: _line(run, codec, metric, curve) for codec in run.series}
+    lines = {codec: values_along(run, codec, metric, curve) for codec in run.series}
     lines = {codec: line for codec, line in lines.items() if line.points}
     if not lines:
         return None
     if not any(line.clean for line in lines.values()):
         curve = curve._replace(clean=None)
-    right = bool(curve.clean) and _improves(run, curve)
+    right = bool(curve.clean) and improves(run, curve)
     margin = min(140.0, 26 + LETTER * max(len(short(codec)) for codec in lines))
     with panel(f"curve {metric} {curve}", LEFT, margin, top=_head(curve)) as (figure, axes):
         quality_axis(axes, run, metric)
-        edge = _x_axis(axes, curve, lines.values(), right)
+        edge = x_axis(axes, curve, lines.values(), right)
         _name_singles(axes, curve, list(lines.values()))
         for codec, line in lines.items():
             _draw_line(axes, look[codec], line, edge)
@@ -65,7 +65,7 @@ def quality(run: Run, metric: str, curve: Curve, look: Mapping[str, Look]) -> st
 
 def share(run: Run, name: str, title: str, curve: Curve, look: Mapping[str, Look]) -> str | None:
     """A share of packets or frames, in percent; codecs that agree are one line; None with nothing to show."""
-    lines = {codec: _line(run, codec, name, curve, scale=100) for codec in run.codecs}
+    lines = {codec: values_along(run, codec, name, curve, scale=100) for codec in run.codecs}
     lines = {codec: line for codec, line in lines.items() if line.points}
     if not lines:
         return None
@@ -84,7 +84,7 @@ def share(run: Run, name: str, title: str, curve: Curve, look: Mapping[str, Look
             xytext=(0, -12),
             textcoords="offset points",
         )
-        _x_axis(axes, curve, lines.values(), right=False)
+        x_axis(axes, curve, lines.values(), right=False)
         _name_singles(axes, curve, [lines[first] for first in named.values()])
         for label, first in named.items():
             _draw_line(axes, looked[label], lines[first], None)
@@ -92,7 +92,9 @@ def share(run: Run, name: str, title: str, curve: Curve, look: Mapping[str, Look
         return svg(figure, f"{title} over {curve.axis}, {curve.title}")
 
 
-def _line(run: Run, codec: str, metric: str, curve: Curve, scale: float = 1) -> Line:
+def values_along(run: Run, codec: str, metric: str, curve: Curve, scale: float = 1) -> Line:
+    """What a codec has of a metric in the conditions of a curve."""
+
     def estimate(condition: Condition) -> Estimate | None:
         found = run.cell(codec, condition.name, metric).estimate
         return None if found.value is None else _scaled(found, scale)
@@ -138,7 +140,7 @@ def _highest(lines: Iterable[Line]) -> float:
     return max(e.value or 0.0 for line in lines for _, e in [*line.points, *line.singles])
 
 
-def _improves(run: Run, curve: Curve) -> bool:
+def improves(run: Run, curve: Curve) -> bool:
     """Whether the first score of the run gets better to the right, so that speech as it is belongs there."""
     judge = next(iter(run.scores), "")
     sign = -1.0 if run.better(judge) == "lower" else 1.0
@@ -149,7 +151,7 @@ def _improves(run: Run, curve: Curve) -> bool:
     return gain >= 0
 
 
-def _x_axis(axes: "Axes", curve: Curve, lines: Iterable[Line], right: bool) -> float | None:
+def x_axis(axes: "Axes", curve: Curve, lines: Iterable[Line], right: bool) -> float | None:
     """Ticks where the conditions are, and room for single points; returns the x of speech as it is."""
     xs = sorted({x for x, _ in curve.points})
     if logarithmic := xs[0] > 0 and xs[-1] / xs[0] > DECADES:

@@ -49,7 +49,7 @@ def rate_quality(run: Run, metric: str, rate: str, condition: Condition, look: M
     where = "on the wire, headers included" if rate == "wire_bps" else "net"
     with panel(f"{rate} {metric}", LEFT, 12) as (figure, axes):
         axes.set_xscale("log")
-        _rate_axis(axes, [x for _, x, _ in spots])
+        rate_axis(axes, [x for _, x, _ in spots])
         quality_axis(axes, run, metric)
         axes.set_xlabel(f"kbit/s {where}")
         _families(axes, look, spots)
@@ -72,7 +72,8 @@ def _names(run: Run, spots: Sequence[tuple[str, float, Any]]) -> dict[str, str]:
     return names
 
 
-def _rate_axis(axes: "Axes", rates: Sequence[float]) -> None:
+def rate_axis(axes: "Axes", rates: Sequence[float]) -> None:
+    """Ticks of 1, 2 and 5 on a logarithmic axis over rates in kbit/s."""
     low, high = min(rates) / 1.5, max(rates) * 1.5
     ticks = [m * 10.0**e for e in range(-2, 4) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
     if len(ticks) > 8:  # names of more would touch

@@ -57,7 +57,7 @@ def render(
         raise UserError(f"Rows and columns are both {row!r}; choose two of {', '.join(DIMENSIONS)}.")
     block = next(d for d in DIMENSIONS if d not in (row, col))
     whole = load(run, data)
-    parts = list(_parts(whole, metrics))
+    parts = list(chosen(whole, metrics))
     if format == "csv":
         return _csv(parts, (block, row, col))
     taught = whole.tasks.get(ON_TOKENS)  # every seed is another network there
@@ -72,7 +72,7 @@ def _dimension(name: str) -> str:
     return name
 
 
-def _parts(run: Run, metrics: Sequence[str] | None) -> Iterator[tuple[Run, dict[str, tuple[str, ...]]]]:
+def chosen(run: Run, metrics: Sequence[str] | None) -> Iterator[tuple[Run, dict[str, tuple[str, ...]]]]:
     """The run, and the answers to its tasks on decoded audio and from tokens, with the names that are asked of each.
 
     Raises:
