@@ -4,7 +4,7 @@ Listeners who rate the hidden reference below 90 in more than 15 % of the trials
 rule on the mid anchor is not used: a low-pass at 7 kHz is hard to hear in speech sampled at 16 kHz). Ratings are
 averaged and compared in pairs with intervals that hold for other listeners of the same sounds: clusters are listeners.
 ABX is David Clark, "High-resolution subjective testing using a double-blind comparator", J. Audio Eng. Soc. 30(5),
-1982, with the exact binomial test. X is tossed for each trial, so trials of all listeners together are a fair test of the
+1982, with the exact binomial test. X is tossed for each trial, so trials of all listeners together fairly test the
 hypothesis that nobody hears a difference; the interval of the share is by listeners all the same.
 """
 
