@@ -4,7 +4,8 @@ Clusters are drawn with all their observations, both ratios are computed anew fr
 is studentised by its linearised, cluster-robust error (`benchmark.stats`): bootstrap-t, Efron & Tibshirani, "An
 Introduction to the Bootstrap", 1993, ch. 12; for ratios such as the word error rate Bisani & Ney, "Bootstrap estimates
 for confidence intervals in ASR performance evaluation", ICASSP 2004; over clusters Cameron, Gelbach & Miller, Rev.
-Econ. Stat. 90(3), 2008. Where fewer than ten clusters have anything to say, Student's t takes its place. Adjusted
+Econ. Stat. 90(3), 2008. Where fewer than ten clusters have anything to say, Student's t takes its place, and so it
+does for p-values beyond all draws, of which Holm's correction over a family of hundreds needs to know. Adjusted
 p-values are Holm's: "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6(2), 1979.
 """
 
@@ -23,7 +24,7 @@ from benchmark.types import Floats
 
 Parts: TypeAlias = tuple[npt.ArrayLike, npt.ArrayLike | float]  # numerators, denominators; a mean has denominators of 1
 Members: TypeAlias = npt.NDArray[np.intp]  # the number of each observation's cluster
-DRAWS = 9999  # of clusters; the smallest p-value is 1 / 10,000, so that Holm's correction leaves something of it
+DRAWS = 9999  # of clusters; a p-value that none of them reaches is Student's, if that is below 1 / 10,000
 ENDS = (0.975, 0.025, 0.95, 0.05)  # of the error: those that make low, high, lower and upper
 DETECTED = 1.959964 + 0.841621  # normal quantiles of 97.5 % and 80 %: two-sided tests of 5 % that find four in five
 ROUNDING = 1e-12  # of the values: errors below that are the arithmetic's
@@ -99,13 +100,14 @@ def difference(first: Parts, second: Parts, clusters: npt.ArrayLike, seeds: npt.
     contrast, least = _Contrast.of(rows), ROUNDING * max(abs(a), abs(b))
     error = contrast.error(members, least)
     errors = error * contrast.studentised(members) if error else np.zeros(DRAWS)
+    freedom = contrast.freedom(members) if error else count - 1
     if seeds is not None:
         found = _codes(seeds)[order]
         more = contrast.error(found, least)
         errors = errors + more * _shuffled(int(found.max())) if more else errors
-        error = math.hypot(error, more)
+        error, freedom = math.hypot(error, more), min(freedom, int(found.max())) if more else freedom
     plain = Difference(a, b, contrast.value, error=error, n=members.size, clusters=count)
-    return _with_evidence(plain, errors, contrast.error(np.arange(members.size), least))
+    return _with_evidence(plain, errors, freedom, contrast.error(np.arange(members.size), least))
 
 
 def _codes(labels: npt.ArrayLike) -> Members:
@@ -156,9 +158,9 @@ class _Contrast(NamedTuple):
 
     def studentised(self, members: Members) -> Floats:
         """How many standard errors the value is off: of the bootstrap, or Student's where clusters are few."""
-        sums = self.gathered(members)
-        if (freedom := self._freedom(sums)) + 1 < FEW:
+        if (freedom := self.freedom(members)) + 1 < FEW:
             return _student(freedom)
+        sums = self.gathered(members)
         weights = cluster_draws(sums.shape[1])
         blocks = np.array_split(weights, 1 + weights.size // BLOCK)
         with np.errstate(divide="ignore", invalid="ignore"):  # a draw may hold no denominator, or nothing that varies
@@ -166,11 +168,12 @@ class _Contrast(NamedTuple):
         draws[np.isnan(draws)] = 0.0
         return draws
 
-    def _freedom(self, sums: Floats) -> int:
+    def freedom(self, members: Members) -> int:
         """Degrees of freedom: clusters that differ from the commonest, and at most all but one.
 
         Where a change concerns three speakers of forty, it is these three that say how much speakers vary.
         """
+        sums = self.gathered(members)
         ratios = np.divide(sums[0::2], sums[1::2], out=np.zeros_like(sums[0::2]), where=sums[1::2] != 0)
         gaps = self.signs @ ratios
         commonest = np.unique(np.round(gaps / np.abs(gaps).max(), 9), return_counts=True)[1].max()
@@ -215,7 +218,7 @@ def _shuffled(freedom: int) -> Floats:
     return shuffled
 
 
-def _with_evidence(found: Difference, errors: Floats, independent: float) -> Difference:
+def _with_evidence(found: Difference, errors: Floats, freedom: int, independent: float) -> Difference:
     """The difference with all that follows from the distribution of its error."""
     value, error = found.value or 0.0, found.error or 0.0
     low, high, lower, upper = (float(end) for end in value - np.quantile(errors, ENDS, method="hazen"))
@@ -225,11 +228,22 @@ def _with_evidence(found: Difference, errors: Floats, independent: float) -> Dif
         high=high,
         lower=lower,
         upper=upper,
-        p_below=float(1 + np.sum(errors <= value)) / (1 + errors.size),
-        p_above=float(1 + np.sum(errors >= value)) / (1 + errors.size),
+        p_below=_tail(errors, value, error, freedom),
+        p_above=_tail(-errors, -value, error, freedom),
         design_effect=(error / independent) ** 2 if independent else None,
         detectable=DETECTED * error,
     )
+
+
+def _tail(errors: Floats, value: float, error: float, freedom: int) -> float:
+    """The share of errors at or below `value`; where there is none, Student's, which knows no smallest share."""
+    from scipy.special import stdtr
+
+    reached = int(np.sum(errors <= value))
+    share = (1 + reached) / (1 + errors.size)
+    if reached:
+        return share
+    return min(share, float(stdtr(freedom, value / error))) if error else 0.0
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 from benchmark.differences import Difference, Parts, difference, holm
 from benchmark.stats import paired
@@ -98,7 +98,19 @@ def test_a_constant_shift_is_certain() -> None:
     found = difference((values, 1.0), (values - 0.1, 1.0), np.arange(60) // 5)
     assert found.value == pytest.approx(-0.1)
     assert found.low == found.high == found.value
-    assert (found.p_below, found.p_above) == (1e-4, 1)
+    assert (found.p_below, found.p_above) == (0, 1)
+
+
+@pytest.mark.parametrize("count", [8, 40])
+def test_what_no_draw_reaches_is_students_and_survives_a_family_of_thousands(count):
+    spread = np.linspace(-1, 1, count)
+    found = difference((np.zeros(count), 1.0), (-5 + spread, 1.0), np.arange(count))
+    assert found.value is not None
+    assert found.error
+    assert found.p_below == pytest.approx(float(stdtr(count - 1, found.value / found.error)), rel=1e-6)
+    assert found.p_below < 1e-6
+    assert found.p_above == pytest.approx(1.0)
+    assert holm([found.p_below, *[0.5] * 1999])[0] < 0.05
 
 
 def test_sides_and_signs() -> None:
