@@ -176,7 +176,7 @@ class _Contrast(NamedTuple):
         sums = self.gathered(members)
         ratios = np.divide(sums[0::2], sums[1::2], out=np.zeros_like(sums[0::2]), where=sums[1::2] != 0)
         gaps = self.signs @ ratios
-        commonest = np.unique(np.round(gaps / np.abs(gaps).max(), 9), return_counts=True)[1].max()
+        commonest = np.unique(np.round(gaps / (np.abs(gaps).max() or 1.0), 9), return_counts=True)[1].max()
         return max(gaps.size - int(commonest), 1)
 
     def _drawn(self, weights: Floats, sums: Floats) -> Floats:
