@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     check = command("check", _check, "put a codec to the conformance tests")
     check.add_argument("kind", choices=["codec"])
     check.add_argument("spec", metavar="SPEC")
+    _json(check)
     _data_root(check)
     _probe_arguments(command("probe", _probe, "examine a codec as a black box: latency, streaming, time, losses"))
     ls = command("ls", _ls, "what there is, and what each lacks to run here")
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=["codecs", "metrics", "tasks", "acoustics", "channels", "protections", "playouts", "suites", "data"],
     )
     ls.add_argument("names", nargs="*", metavar="CODEC", help="of codecs: the cards of these, measured now")
+    _json(ls)
     _data_root(ls)
     fetch = command("fetch", _fetch, "fetch data sets and weights by name, checksummed, resumable")
     fetch.add_argument("names", nargs="+", metavar="NAME")
@@ -104,6 +106,10 @@ def _data_root(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-root", type=_absolute, metavar="DIR", default=default, help=text)
 
 
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for programs, with the units in the names")
+
+
 def _absolute(text: str) -> Path:
     return Path(text).absolute()  # children and Dask workers may live in another folder
 
@@ -131,6 +137,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--timing", action="store_true", help="measure real-time factors afterwards, one codec at a time")
     add("--dry-run", action="store_true", help="say what would be run: trials, hours, disk")
     add("--strict", action="store_true", help="exit 3 when any row failed or was skipped")
+    _json(parser)
 
 
 def _probe_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,7 +147,7 @@ def _probe_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seconds", type=_seconds, default=1.5, metavar="S", help="of speech for each part (default: 1.5)")
     text = "another configuration to compare with (default: the same with precision=fp32, where it has another one)"
     add("--against", metavar="SPEC", help=text)
-    add("--json", action="store_true", help="for programs, with the units in the names")
+    _json(parser)
     _data_root(parser)
 
 
@@ -267,13 +274,21 @@ def _run(options: argparse.Namespace) -> int:
         sys.stdout.write(estimate(suite, settings, Shown()))
         return FINE
     results = run.run(suite, settings, Shown())
-    sys.stdout.write(f"{len(results)} rows in {out / 'results.parquet'}{_effort(out)}\nreport: {out / 'report.html'}\n")
+    sys.stdout.write(_told(results, out, options.json))
     return _exit_code(results, list(suite.codecs), options.strict)
 
 
-def _effort(out: Path) -> str:
-    effort = json.loads((out / "run.json").read_text(encoding="utf-8"))["effort"]
-    return f" ({effort['computed']} scores computed, {effort['cached']} from the store)"
+def _told(results: Any, out: Path, for_programs: bool) -> str:
+    """What a run says when it has ended."""
+    facts = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    effort, table, page = facts["effort"], out / "results.parquet", out / "report.html"
+    if for_programs:
+        codecs = {label: codec["status"] for label, codec in facts["codecs"].items()}
+        statuses = {str(status): int(n) for status, n in results["status"].value_counts().items()}
+        found = {"rows": len(results), "statuses": statuses, "codecs": codecs, "effort": effort}
+        return json.dumps({**found, "results": str(table), "report": str(page)}, indent=1, allow_nan=False) + "\n"
+    spent = f"{effort['computed']} scores computed, {effort['cached']} from the store"
+    return f"{len(results)} rows in {table} ({spent})\nreport: {page}\n"
 
 
 def _exit_code(results: Any, labels: Sequence[str], strict: bool) -> int:
@@ -335,6 +350,9 @@ def _check(options: argparse.Namespace) -> int:
     from benchmark.check import check_codec
 
     verdicts = check_codec(options.spec)
+    if options.json:
+        sys.stdout.write(json.dumps([verdict._asdict() for verdict in verdicts], indent=1) + "\n")
+        return WORSE if any(verdict.problem for verdict in verdicts) else FINE
     for verdict in verdicts:
         mark = "broken" if verdict.problem else "exempt" if verdict.remark else "kept  "
         told = verdict.problem or verdict.remark
@@ -363,12 +381,15 @@ def _probe(options: argparse.Namespace) -> int:
 
 
 def _ls(options: argparse.Namespace) -> int:
-    from benchmark.listing import cards, lines
+    from benchmark.listing import cards, entries, lines
     from benchmark.types import UserError
 
     if options.names and options.kind != "codecs":
         raise UserError(f"`ls {options.kind}` takes no names; cards are of codecs: focalbench ls codecs NAME.")
-    for line in cards(options.names) if options.names else lines(options.kind):
+    if options.names and options.json:
+        raise UserError("Cards are for people; `ls codecs --json` lists all codecs for programs.")
+    told = (json.dumps(entry) for entry in entries(options.kind)) if options.json else lines(options.kind)
+    for line in cards(options.names) if options.names else told:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()  # a card may take a minute
     return FINE

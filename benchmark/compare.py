@@ -122,7 +122,8 @@ def compare(
     numbers = _joined(first, second, chosen)
     titles = titles_of(first.facts) | titles_of(second.facts)
     known = {**first.facts["values"], **second.facts["values"]}
-    rows = _adjusted([*_rows(numbers, inference, titles, known)])
+    found = list(_rows(numbers, inference, titles, known))
+    rows = [replace(row, adjusted=p) for row, p in zip(found, adjust(found), strict=True)]
     notes = list(_notes(first, second, chosen, numbers))
     if len(numbers["kind"].unique()) > 1 and (machine := _machine(differing)):
         rows = [row for row in rows if row.kind != "timing"]
@@ -245,8 +246,8 @@ def _clusters(rows: "pd.DataFrame", inference: Inference) -> "pd.Series[str]":
     return rows["dataset"] + "\0" + speaker.where(speaker.ne(""), rows["utterance"])
 
 
-def _adjusted(rows: list[Compared]) -> list[Compared]:
-    """With Holm's p-values, of each family."""
+def adjust(rows: Sequence[Compared]) -> list[float | None]:
+    """Holm's p-values of rows with a direction and enough clusters; those over all conditions are a family apart."""
     adjusted = dict[int, float]()
     for overall in (False, True):
         family = [
@@ -255,7 +256,7 @@ def _adjusted(rows: list[Compared]) -> list[Compared]:
             if row.p is not None and row.better != "neither" and row.enough and (row.place is None) == overall
         ]
         adjusted |= dict(zip((i for i, _ in family), holm([p for _, p in family]), strict=True))
-    return [replace(row, adjusted=adjusted.get(i)) for i, row in enumerate(rows)]
+    return [adjusted.get(i) for i in range(len(rows))]
 
 
 # --- Words ---

@@ -14,8 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 import yaml
 
-from benchmark.compare import FEWEST, Compared, Comparison, Inference
-from benchmark.differences import holm
+from benchmark.compare import FEWEST, Compared, Comparison, Inference, adjust
 from benchmark.types import UserError
 
 Word: TypeAlias = Literal["better", "same", "worse", "not_measured"]
@@ -95,18 +94,13 @@ def margin_of(name: str, tables: Iterable[Margins]) -> Margin | None:
 def judge(comparison: Comparison, tables: Sequence[Margins]) -> list[Verdict]:
     """The verdicts on all values with a direction and a margin.
 
-    Left out are timings, values that neither side has, and those against noisy input.
-
-    The family of Holm's correction are all of these, one-sided towards worse and towards better alike.
+    Left out are timings, values that neither side has, and those against noisy input. The families of Holm's correction
+    are the values over all conditions, and those of single ones.
     """
     chosen = [(row, margin_of(row.name, tables)) for row in comparison.rows if _judged(row)]
     rows = [(row, margin.of(row.difference.first)) for row, margin in chosen if margin is not None]
-    tested = [row.p for row, _ in rows if row.p is not None and row.enough]
-    adjusted = iter(holm(tested))
-    return [
-        _verdict(row, margin, next(adjusted) if row.p is not None and row.enough else None, comparison.inference)
-        for row, margin in rows
-    ]
+    adjusted = adjust([row for row, _ in rows])
+    return [_verdict(row, margin, p, comparison.inference) for (row, margin), p in zip(rows, adjusted, strict=True)]
 
 
 def _judged(row: Compared) -> bool:

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from benchmark import manifest, registry, suite
@@ -14,13 +14,40 @@ from benchmark.suite import Limits
 from benchmark.types import NotMeasured, Spec, Unavailable, UserError, ValueInfo
 from benchmark.versions import ABSENT
 
+HEADS: Mapping[str, Sequence[str]] = {
+    "codecs": ("name", "state", "told"),
+    "metrics": ("name", "metric", "unit", "better", "rate", "trust", "source", "state"),
+    "tasks": ("name", "title", "needs", "metric", "apart", "protocol", "state"),
+    "acoustics": ("name", "parameters", "told"),
+    "channels": ("name", "parameters", "told"),
+    "playouts": ("name", "parameters", "told"),
+    "protections": ("name", "parameters", "told"),
+    "suites": ("name", "size", "title"),
+    "data": ("name", "how", "told"),
+}  # what a row of each kind says
+
+
+def entries(kind: str) -> Iterator[dict[str, str]]:
+    """What there is of a kind (`HEADS`), for programs; of codecs one by one, as each is tried."""
+    for row in _rows(kind):
+        yield dict(zip(HEADS[kind], row, strict=True))
+
 
 def lines(kind: str) -> Iterator[str]:
     """One line per item of a kind: codecs, metrics, tasks, the conditions of an axis, suites or data."""
-    if kind == "codecs":
-        yield from _codecs()
+    if kind == "codecs":  # as soon as each has been tried
+        wide = max(map(len, registry.names("codec")))
+        yield from (f"{name:<{wide}}  {state:<6}  {told}" for name, state, told in _rows(kind))
         return
+    rows = list(_rows(kind))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    for row in rows:
+        yield "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
+
+
+def _rows(kind: str) -> Iterator[Sequence[str]]:
     listings: dict[str, Callable[[], Iterator[Sequence[str]]]] = {
+        "codecs": _codecs,
         "metrics": _metrics,
         "acoustics": partial(_components, "acoustics"),
         "channels": partial(_components, "channel"),
@@ -30,10 +57,7 @@ def lines(kind: str) -> Iterator[str]:
         "tasks": _tasks,
         "data": _data,
     }
-    rows = list(listings[kind]())
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
-    for row in rows:
-        yield "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
+    return listings[kind]()
 
 
 def cards(specs: Sequence[str]) -> Iterator[str]:
@@ -54,17 +78,15 @@ def cards(specs: Sequence[str]) -> Iterator[str]:
             yield f"  {head:<18}  {text}"
 
 
-def _codecs() -> Iterator[str]:
-    """A line per codec as soon as it has been tried: its name, whether it runs, rates and family, and what it needs."""
-    names = registry.names("codec")
-    wide = max(map(len, names))
+def _codecs() -> Iterator[Sequence[str]]:
+    """Each codec as soon as it has been tried: its name, whether it runs, rates and family, and what it needs."""
     bench = Bench(Limits())
     try:
-        for name in names:
+        for name in registry.names("codec"):
             state, why = _state(name, bench)
             card = registry.card(name)
             told = (card.rates, card.family) if card is not None else (_first_line("codec", name),)
-            yield f"{name:<{wide}}  {state:<6}  {' | '.join([*told, *filter(None, [why])])}"
+            yield name, state, " | ".join([*told, *filter(None, [why])])
     finally:
         bench.close()
 

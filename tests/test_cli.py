@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import re
 import resource
@@ -259,6 +260,18 @@ def test_fine(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(table.read(Path("out"))["codec"]) == {"lowpass"}
 
 
+def test_programs_are_told_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--codec", "lowpass", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rows"], told["codecs"], told["results"]) == (20, {"lowpass": "ok"}, "out/results.parquet")
+    assert sum(told["statuses"].values()) == 20
+    assert focalbench("ls", "channels", "--json") == 0
+    entries = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {"name": "clean", "parameters": "-"}.items() <= next(e for e in entries if e["name"] == "clean").items()
+    assert focalbench("ls", "codecs", "pcm", "--json") == 2
+    assert "`ls codecs --json` lists all codecs" in capsys.readouterr().err
+
+
 def test_a_codec_of_which_nothing_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--codec", "mulaw", "--codec", f"broken={MISBEHAVING}Nan") == 3
     said = capsys.readouterr().err.splitlines()
@@ -302,6 +315,9 @@ def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "broken  Its declared bits a frame fit its payloads: frame 0 has 640 bytes; 100 bits need 13" in said
     assert said.endswith("1 promises broken\n")
+    assert focalbench("check", "codec", f"{MISBEHAVING}MisstatedBits", "--json") == 1
+    problems = [verdict["problem"] for verdict in json.loads(capsys.readouterr().out)]
+    assert [p for p in problems if p] == ["frame 0 has 640 bytes; 100 bits need 13"]
 
 
 # --- the other verbs -------------------------------------------------------------------------------------
