@@ -1,5 +1,5 @@
 // One of several sounds of the same speech, switched at the same moment: Web Audio, one crossfade, one clock.
-const CROSSFADE = 0.01, AHEAD = 0.005; // seconds; what is asked now is heard AHEAD later, so that both ends of a fade fit
+const CROSSFADE = 0.01, AHEAD = 0.03; // seconds; what is asked now is heard AHEAD later, when a busy machine has it ready
 
 class Playback {
   static context = null;
@@ -33,7 +33,7 @@ class Playback {
     this.turn += 1;
     this.held = this.position;
     this.playing = false;
-    this.fade(Playback.context?.currentTime);
+    if (this.voice) this.fade(Playback.context.currentTime + AHEAD);
     this.changed();
   }
 
@@ -45,14 +45,18 @@ class Playback {
   async choose(index) {
     if (index === this.active || !this.sounds[index]) return;
     [this.previous, this.active] = [this.active, index];
-    this.changed();
-    if (!this.playing) return;
-    const turn = ++this.turn, buffer = await this.buffer(index);
-    if (turn === this.turn) this.start(buffer);
+    await this.swap();
   }
 
   back() {
     return this.choose(this.previous);
+  }
+
+  async swap() {
+    this.changed();
+    if (!this.playing) return;
+    const turn = ++this.turn, buffer = await this.buffer(this.active);
+    if (turn === this.turn) this.start(buffer);
   }
 
   async seek(seconds) {
@@ -66,9 +70,7 @@ class Playback {
 
   match(matched) {
     this.matched = matched;
-    const now = Playback.context?.currentTime;
-    this.voice?.level.gain.cancelScheduledValues(now).setTargetAtTime(this.factor(), now, CROSSFADE / 3);
-    this.changed();
+    return this.swap();
   }
 
   leave() {
@@ -89,22 +91,22 @@ class Playback {
   }
 
   start(buffer, from = null) {
-    const context = Playback.context, at = context.currentTime + AHEAD, end = at + CROSSFADE;
+    const context = Playback.context, at = context.currentTime + AHEAD, factor = this.factor();
     const node = new AudioBufferSourceNode(context, { buffer }), level = new GainNode(context, { gain: 0 });
     if (from !== null) this.origin = at - from;
-    level.gain.setValueAtTime(0, at).linearRampToValueAtTime(this.factor(), end);
+    level.gain.setValueAtTime(0, at).linearRampToValueAtTime(factor, at + CROSSFADE);
     node.connect(level).connect(context.destination);
     node.start(at, at - this.origin);
     this.fade(at);
-    this.voice = { node, level };
+    this.voice = { node, level, at, factor };
     node.onended = () => { if (this.voice?.node === node) this.finish(); };
   }
 
   fade(at) {
     if (!this.voice) return;
-    const { node, level } = this.voice;
-    this.voice = null;
-    level.gain.cancelScheduledValues(at).setValueAtTime(level.gain.value, at).linearRampToValueAtTime(0, at + CROSSFADE);
+    const { node, level, at: began, factor } = this.voice, reached = Math.min(Math.max((at - began) / CROSSFADE, 0), 1);
+    this.voice = null; // it may be on its way to `factor` still, or not yet there at all
+    level.gain.cancelScheduledValues(at).linearRampToValueAtTime(reached * factor, at).linearRampToValueAtTime(0, at + CROSSFADE);
     node.stop(at + CROSSFADE);
   }
 

@@ -4,7 +4,7 @@ import html
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -166,29 +166,25 @@ def test_the_page_allows_no_request_and_shows_a_hostile_name_as_text(page: str) 
 
 
 @pytest.fixture
-def browser() -> Iterator[Any]:
+def opened() -> Iterator[Callable[..., Any]]:
+    """Opens a file in a tab of its own; patient, as machines of tests are busy."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield opened
-        opened.close()
+        browser = started.chromium.launch(executable_path=BROWSER, args=FLAGS)
+
+        def open_file(file: Path, **options: Any) -> Any:
+            context = browser.new_context(**options)
+            context.set_default_timeout(120_000)
+            tab = context.new_page()
+            tab.goto(file.as_uri())
+            return tab
+
+        yield open_file
+        browser.close()
 
 
-NOW = "() => [performance.now() / 1000, Playback.current.position]"
-TAP = """
-    const made = AudioNode.prototype.connect;
-    window.heard = [];
-    AudioNode.prototype.connect = function (to, ...rest) {
-      if (to === this.context.destination && this instanceof GainNode) {
-        const tap = window.tap ??= this.context.createScriptProcessor(1024, 1, 1);
-        tap.onaudioprocess = (event) => { window.heard.push(...event.inputBuffer.getChannelData(0)); };
-        made.call(this, tap);
-        made.call(tap, to);
-      }
-      return made.call(this, to, ...rest);
-    };
-"""
+NOW = "() => [Playback.context.currentTime, Playback.current.position]"
 
 
 def _until(page: Any, condition: str) -> None:
@@ -201,7 +197,7 @@ def _until(page: Any, condition: str) -> None:
 
 
 def _moved(page: Any, key: str) -> float:
-    """How far a key moves the position beyond what time does, s."""
+    """How far a key moves the position beyond what the time of the sound card does, s."""
     before, position = page.evaluate(NOW)
     page.keyboard.press(key)
     page.wait_for_timeout(60)
@@ -211,13 +207,12 @@ def _moved(page: Any, key: str) -> float:
 
 @pytest.mark.browser
 @in_browser
-def test_keys_switch_at_the_same_moment_and_as_loud(browser: Any, page: str, tmp_path: Path) -> None:
+def test_keys_switch_at_the_same_moment_and_as_loud(opened: Callable[..., Any], page: str, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text(page, encoding="utf-8")
-    tab, asked, said = browser.new_page(), list[str](), list[str]()
+    tab, asked, said = opened(tmp_path / "report.html"), list[str](), list[str]()
     tab.on("request", lambda request: asked.append(request.url))
     tab.on("pageerror", lambda error: said.append(str(error)))
-    tab.add_init_script(TAP)
-    tab.goto((tmp_path / "report.html").as_uri())
+    tab.reload()
     deck = tab.locator(".deck")
     deck.focus()
     tab.keyboard.press("l")
@@ -227,72 +222,62 @@ def test_keys_switch_at_the_same_moment_and_as_loud(browser: Any, page: str, tmp
     assert _moved(tab, "Home") < -0.1
     pressed = deck.locator(".source[aria-pressed=true]")
     assert pressed.get_attribute("aria-keyshortcuts") == "1", "down from the last is the first"
-    levels = {}
-    for key in "15":
-        tab.keyboard.press(key)
-        for wish in ("matched", "as decoded"):
-            levels[key, wish] = _loudness(tab)
-            tab.keyboard.press("m")
-            assert (deck.locator(".matched").get_attribute("aria-pressed") == "true") == (wish == "as decoded")
-    gap = {wish: levels["1", wish] - levels["5", wish] for wish in ("matched", "as decoded")}
-    assert gap == pytest.approx({"matched": 0.0, "as decoded": 6.02}, abs=0.3)
+    tab.keyboard.press("5")
+    for wish, factor in (("true", 2.0), ("false", 1.0), ("true", 2.0)):
+        assert deck.locator(".matched").get_attribute("aria-pressed") == wish
+        _until(tab, f"Math.abs(Playback.current.voice.level.gain.value - {factor}) < 0.02")
+        tab.keyboard.press("m")
     tab.keyboard.press(" ")
     assert deck.locator(".play").text_content() == "Play"
-    assert abs(_moved(tab, "2") + 0.06) < 0.06, "while it is paused, time stands still"
+    _, position = tab.evaluate(NOW)
+    tab.keyboard.press("2")
+    assert tab.evaluate(NOW)[1] == position > 0, "while it is paused, time stands still"
     assert tab.locator(".pair:visible").count() == 1
-    assert "10 % loss" in deck.locator(".status").text_content() or "loss" in deck.locator(".status").text_content()
+    assert deck.locator(".status").text_content() == "pcm, 1 % loss, loudness as decoded"
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     assert said == []
     assert tab.title() != "1"
 
 
-def _loudness(page: Any) -> float:
-    """The level of one whole loop of what is heard, dB."""
-    page.keyboard.press("Home")
-    page.wait_for_timeout(150)
-    page.evaluate("heard.length = 0")
-    page.wait_for_timeout(1500)
-    samples = np.array(page.evaluate("heard"))
-    return float(10 * np.log10(np.mean(samples[: 40 * 1024] ** 2)))
+RENDERED = """
+    async (switches) => {
+      const rate = 48000, context = new OfflineAudioContext(1, 2 * rate, rate), go = context.resume.bind(context);
+      context.resume = async () => {};
+      Playback.context = context;
+      const sounds = ["clip1", "clip4"].map((name) => document.getElementById(name)); // the second is half as loud
+      const given = sounds.map((audio) => ({ gain: Number(audio.dataset.gain), data: () => audio.src.split(",")[1] }));
+      const playback = new Playback(given, () => {});
+      await playback.play();
+      switches.forEach((time) => context.suspend(time).then(async () => {
+        await playback.choose(1 - playback.active);
+        go();
+      }));
+      return [...(await context.startRendering()).getChannelData(0)];
+    }
+"""
 
 
 @pytest.mark.browser
 @in_browser
-def test_switching_makes_neither_a_hole_nor_a_click(browser: Any, run: Path, tmp_path: Path) -> None:
-    shutil.copytree(run, tmp_path, dirs_exist_ok=True)
-    tone = (0.25 * np.sin(2 * np.pi * 200 * np.arange(3 * RATE) / RATE)).astype(np.float32)
-    for file in (tmp_path / "audio").glob("*.flac"):
-        soundfile.write(file, tone if "clean0" not in file.name else np.append(tone, 0.0), RATE)
-    (tmp_path / "report.html").write_text(render(tmp_path), encoding="utf-8")
-    tab = browser.new_page()
-    tab.add_init_script(TAP)
-    tab.goto((tmp_path / "report.html").as_uri())
-    tab.locator(".deck").focus()
-    tab.keyboard.press("m")
-    tab.keyboard.press("k")
-    _until(tab, "Playback.current?.playing && Playback.current.position > 0.3")
-    tab.evaluate("heard.length = 0")
-    for key in "1212":
-        tab.wait_for_timeout(200)
-        tab.keyboard.press(key)
-    tab.wait_for_timeout(200)
-    samples, rate = np.array(tab.evaluate("heard")), tab.evaluate("Playback.context.sampleRate")
-    assert len(samples) > 0.6 * rate
-    period = int(rate / 200)
-    peaks = np.abs(samples[: len(samples) // period * period].reshape(-1, period)).max(axis=1)
-    assert peaks.min() > 0.2, "a hole"
-    assert np.abs(np.diff(samples)).max() < 2 * 0.25 * 2 * np.pi * 200 / rate, "a click"
+def test_switching_to_the_same_at_another_level_is_not_heard(
+    opened: Callable[..., Any], page: str, tmp_path: Path
+) -> None:
+    """Rendered without a clock: each sample is as without switching: no hole, no click, no shift, no other loudness."""
+    (tmp_path / "report.html").write_text(page, encoding="utf-8")
+    tab = opened(tmp_path / "report.html")
+    plain, switched = (np.array(tab.evaluate(RENDERED, times)) for times in ([], [0.4, 0.7, 0.71, 1.0, 1.3]))
+    assert np.abs(plain).max() > 0.4
+    assert np.abs(switched - plain).max() < 3e-3
 
 
 @pytest.mark.browser
 @in_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_player_is_open_to_all(browser: Any, page: str, tmp_path: Path, scheme: str) -> None:
+def test_the_player_is_open_to_all(opened: Callable[..., Any], page: str, tmp_path: Path, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     (tmp_path / "report.html").write_text(page, encoding="utf-8")
-    tab = browser.new_page(viewport={"width": 360, "height": 800}, color_scheme=scheme)
-    tab.goto((tmp_path / "report.html").as_uri())
+    tab = opened(tmp_path / "report.html", viewport={"width": 360, "height": 800}, color_scheme=scheme)
     tab.locator(".deck").focus()
     tab.keyboard.press("d")
     assert tab.locator(".difference:visible").count() == 2
@@ -303,10 +288,11 @@ def test_the_player_is_open_to_all(browser: Any, page: str, tmp_path: Path, sche
 
 @pytest.mark.browser
 @in_browser
-def test_without_scripts_each_sound_has_the_browsers_own_player(browser: Any, page: str, tmp_path: Path) -> None:
+def test_without_scripts_each_sound_has_the_browsers_own_player(
+    opened: Callable[..., Any], page: str, tmp_path: Path
+) -> None:
     (tmp_path / "report.html").write_text(page, encoding="utf-8")
-    tab = browser.new_context(java_script_enabled=False).new_page()
-    tab.goto((tmp_path / "report.html").as_uri())
+    tab = opened(tmp_path / "report.html", java_script_enabled=False)
     assert tab.locator("audio:visible").count() == 5
     assert tab.locator(".deck:visible").count() == 0
     assert tab.locator(".difference:visible").count() == 4
