@@ -6,6 +6,8 @@ NAMES: tuple[str, ...] = (
     "baseline",
     "merge",
     "cache",
+    "history",
     "listening",
     "listen",
+    "figures",
 )  # in the order of `focalbench --help`; modules of this package
