@@ -239,8 +239,8 @@ def _contrasts(ratings: Sequence[Rating]) -> list[Contrast]:
                 values.setdefault(rating.item.name, {})[rating.listener, rating.item.trial] = rating.value
         for first, second in combinations(sorted(values), 2):
             both = sorted(values[first].keys() & values[second].keys())
-            parts = [([values[name][place] for place in both], 1.0) for name in (first, second)]
-            found.append((condition, first, second, difference(*parts, [listener for listener, _ in both])))
+            a, b = ([values[name][place] for place in both] for name in (first, second))
+            found.append((condition, first, second, difference((a, 1.0), (b, 1.0), [who for who, _ in both])))
     p = [_two_sided(each[-1]) for each in found]
     adjusted = iter(holm([value for value in p if value is not None]))
     return [
