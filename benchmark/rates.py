@@ -136,9 +136,12 @@ def _crossing(rates: Floats, gaps: Floats, count: int) -> EqualRate:
 
 def _first(rates: Floats, curve: Floats) -> float:
     """The first rate at which a curve that begins below zero is zero, or the last rate where it stays below."""
-    index = int(np.argmax(curve >= 0)) or len(curve) - 1
-    step = np.clip(curve[index - 1] / (curve[index - 1] - curve[index]), 0, 1)
-    return float(rates[index - 1] * (rates[index] / rates[index - 1]) ** step)
+    reached = np.flatnonzero(curve >= 0)
+    if not reached.size:
+        return float(rates[-1])
+    at = int(reached[0])
+    step = curve[at - 1] / (curve[at - 1] - curve[at])
+    return float(rates[at - 1] * (rates[at] / rates[at - 1]) ** step)
 
 
 def bd_rate(

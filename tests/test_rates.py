@@ -60,6 +60,12 @@ def test_none_in_range_says_on_which_side() -> None:
     assert (below.rate, below.side, below.low, below.high) == (None, "less", None, 6000)
 
 
+def test_a_level_that_stays_below_the_target_is_more_than_all_of_it() -> None:
+    family = np.array([1.0, 3.0, 2.9])[:, None] + np.random.default_rng(2).normal(0, 0.01, 12)
+    found = equal_rate(RATES[:3], (family, np.ones((3, 12))), (np.full(12, 4.0), np.ones(12)), np.arange(12))
+    assert (found.rate, found.side, found.low, found.high) == (None, "more", 12000, None)
+
+
 def test_an_interval_may_run_out_of_the_range() -> None:
     above, below = made(31_000, spread=0.3), made(6_200, spread=0.3)
     assert above.low is not None
