@@ -11,7 +11,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -142,7 +142,7 @@ def _gamma(linear: float) -> float:
 
 @contextmanager
 def panel(
-    salt: str, left: float, right: float, height: float = HEIGHT, top: float = TOP
+    salt: str, left: float, right: float, height: float = HEIGHT, top: float = TOP, width: float = WIDTH
 ) -> Iterator[tuple["Figure", "Axes"]]:
     """A figure with one quiet pair of axes; margins in user units."""
     from matplotlib import rc_context
@@ -159,12 +159,12 @@ def panel(
     with rc_context(style | {"axes.edgecolor": GRID, "grid.color": GRID}), warnings.catch_warnings():
         # The reader's fonts draw the text, so that matplotlib's may lack letters.
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
-        figure = Figure(figsize=(WIDTH * UNIT, height * UNIT), dpi=72)
+        figure = Figure(figsize=(width * UNIT, height * UNIT), dpi=72)
         FigureCanvasSVG(figure)
         box = (
-            left / WIDTH,
+            left / width,
             BOTTOM / height,
-            (WIDTH - left - right) / WIDTH,
+            (width - left - right) / width,
             (height - top - BOTTOM) / height,
         )
         axes = figure.add_axes(box)
@@ -177,15 +177,45 @@ def panel(
 
 def svg(figure: "Figure", label: str) -> str:
     """The figure as inline SVG, named for those who cannot see it."""
+    box, body = _drawn(figure)
+    figure.clear()
+    return _named(box, label, body)
+
+
+def layered(figure: "Figure", axes: "Axes", name: str, layers: Mapping[str, Callable[["Axes"], None]]) -> Iterator[str]:
+    """An SVG per layer, by its label: what the figure shows already, drawn once for all, and the layer's lines over it.
+
+    `name` is a word of the page's own: all pictures but the first refer to the first one by it.
+    """
+    box, frame = _drawn(figure)
+    axes.set_axis_off()
+    for text in axes.texts:
+        text.set_visible(False)
+    shared = f'<g id="{name}">{frame}</g>'
+    for label, draw_layer in layers.items():
+        draw_layer(axes)
+        yield _named(box, label, shared + _drawn(figure)[1])
+        for line in list(axes.lines):
+            line.remove()
+        shared = f'<use href="#{name}"/>'
+
+
+def _drawn(figure: "Figure") -> tuple[str, str]:
+    """The view box, and what is in the SVG of a figure, in the page's colours."""
     out = io.StringIO()
     figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    figure.clear()
-    return _themed(out.getvalue(), label)
-
-
-def _themed(text: str, label: str) -> str:
+    text = out.getvalue()
     text = text[text.index("<svg") :]
-    body = text[text.index(">") + 1 :]
+    box = re.search(r'viewBox="([^"]*)"', text)
+    return box.group(1) if box else "", _themed(text[text.index(">") + 1 : text.rindex("</svg>")])
+
+
+def _named(box: str, label: str, body: str) -> str:
+    title = html.escape(label, quote=True)
+    return f'<svg viewBox="{box}" role="img" aria-label="{title}"><title>{title}</title>{body}</svg>'
+
+
+def _themed(body: str) -> str:
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.DOTALL)
     body = re.sub(r'id="(s\d+)"', r'class="\1"', body)
     used = set(re.findall(r'(?:href="#|url\(#)([\w-]+)', body))
@@ -195,10 +225,7 @@ def _themed(text: str, label: str) -> str:
     for sentinel, name in ((GRID, "grid"), (SOFT, "soft"), (GRAVE, "grave"), (PAPER, "paper")):
         body = body.replace(sentinel, f"var(--{name})")
     body = re.sub(r"#f([ec])00([0-9a-f]{2})", lambda found: f"var(--{VARIABLES[found[1]]}{int(found[2], 16)})", body)
-    body = re.sub(r"\n\s*", "\n", body)
-    box = re.search(r'viewBox="([^"]*)"', text)
-    title = html.escape(label, quote=True)
-    return f'<svg viewBox="{box.group(1) if box else ""}" role="img" aria-label="{title}"><title>{title}</title>{body}'
+    return re.sub(r"\n\s*", "\n", body)
 
 
 def quality_range(run: Run, metric: str) -> tuple[float, float]:

@@ -13,19 +13,23 @@ from reports import (
     buffers,
     cards,
     costs,
+    download,
     dropout,
     equal_quality,
     facts,
+    heat,
     latency,
     provenance,
     published,
     recognition,
     speakers,
+    spread,
     tasks,
     tokens,
 )
 from reports.drawing import looks
-from reports.scores import glance, scores
+from reports.findings import findings
+from reports.scores import columns, glance, heads, scores
 from reports.summary import Run, load
 from reports.words import milliseconds, sentences
 
@@ -92,10 +96,12 @@ def _context(run: Run) -> dict[str, Any]:
     delays = latency.section(run, look)
     alone = only_tasks(run)
     first = tasks.glance(run, look) if alone else glance(run, scored[0].plots) if scored else []
-    said = sentences(run, next((metric for metric in run.scores if metric in run.shown), None))
+    played = audio.groups(run)
+    judge = next((metric for metric in run.scores if metric in run.shown), None)
     return {
         **_head(run),
-        "sentences": [*(tasks.sentences(run) if alone else ()), *said],
+        "sentences": [*(tasks.sentences(run) if alone else ()), *findings(run, judge)],
+        "further": list(sentences(run)),
         "glance": [*first, *latency.glance(delays)],
         "few": FEW,
         "looks": look,
@@ -105,7 +111,11 @@ def _context(run: Run) -> dict[str, Any]:
         "scores": scored,
         "curves": any(score.plots for score in scored),
         "loose": run.loose,
+        "columns": heads(run, columns(run)),
+        "downloads": download.section(run),
         "dropout": dropout.section(run, look),
+        "heat": heat.section(run),
+        "spread": spread.section(run, look, played),
         "equal_quality": equal_quality.section(run),
         "latency": delays,
         "costs": costs.section(run),
@@ -113,7 +123,7 @@ def _context(run: Run) -> dict[str, Any]:
         "speakers": speakers.section(run),
         "tokens": tokens.section(run),
         "buffers": buffers.section(run, look),
-        "groups": audio.groups(run),
+        "groups": played,
         "codecs": [facts.codec_facts(run, codec) for codec in run.codecs],
         "cards": [] if run.loose else cards.section(run),
         "published": None if run.loose else published.section(run),

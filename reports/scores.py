@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from benchmark.types import Point
 from reports import curves, figures
 from reports.anchor import differences
 from reports.conditions import FILES, Condition, Curve, burst_title, capital, loss_curves, placed_curves, playout_curves
 from reports.drawing import Look, axis_title
+from reports.help import about
+from reports.multiples import multiples
 from reports.summary import ANCHOR, EMPTY, INPUT, Cell, Run, decimals, number, precision, pretty
 from reports.words import STATUS_WORDS, amid, headline, interval, kbps, latency, loss_free, percent, untouched
 
@@ -31,6 +33,13 @@ class Field:
     heat: float = 0.0
 
 
+class Head(NamedTuple):
+    """The head of a condition's column: the same identity in every table of the page, and what it says."""
+
+    identity: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Codecs against conditions; `costs` are the columns before these."""
@@ -38,19 +47,22 @@ class Table:
     title: str
     note: str
     costs: bool
-    groups: Sequence[tuple[str, Sequence[str]]]
+    groups: Sequence[tuple[str, Sequence[Head]]]
     rows: Sequence[tuple[str, Sequence[Field]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """All that the page shows of one metric, against whatever it was measured."""
+    """All that the page shows of one metric, against whatever it was measured; `about` is what `help.yaml` says."""
 
     identity: str
     name: str
+    about: Mapping[str, str]
     tables: Sequence[Table]
     plots: Sequence[tuple[str, "Markup"]]
     left_out: int
+    multiples: Sequence[tuple[str, "Markup"]]
+    not_drawn: int
 
 
 def scores(run: Run, look: Mapping[str, Look]) -> list[Score]:
@@ -64,7 +76,8 @@ def _score(run: Run, identity: str, metric: str, look: Mapping[str, Look]) -> Sc
     if (delta := _delta_table(run, versions[0])) is not None:
         tables.insert(1, delta)
     plots, left_out = _plots(run, versions, look)
-    return Score(identity, pretty(metric), tables, plots, left_out)
+    small, not_drawn = multiples(run, versions[0], look)
+    return Score(identity, pretty(metric), about(run.base(metric)), tables, plots, left_out, small, not_drawn)
 
 
 # --- Tables ---
@@ -104,15 +117,15 @@ def _table(run: Run, metric: str) -> Table:
     asked = {condition for _, condition, name in run.cells if name == metric}
     groups = _of(columns(run), asked)
     conditions = [c for _, group in groups for _, c in group]
-    shade, digits = _shader(run, metric), precision(run, metric)
+    shade, digits = shader(run, metric), precision(run, metric)
     rows = []
     for codec in run.series:
         cells = [run.cell(codec, c.name, metric) for c in conditions]
         if codec != ANCHOR or any(cell.asked for cell in cells):
-            fields = [_field(cell, digits, shade) for cell in cells]
+            fields = [printed(cell, digits, shade) for cell in cells]
             rows.append((codec, fields if run.loose else [*_costs(run, codec), *fields]))
     source = str(run.facts["values"].get(run.base(metric), {}).get("source", ""))
-    return Table(axis_title(run, metric), source, not run.loose, _heads(groups), rows)
+    return Table(axis_title(run, metric), source, not run.loose, heads(run, groups), rows)
 
 
 def _of(groups: Columns, names: Container[str]) -> Columns:
@@ -121,8 +134,10 @@ def _of(groups: Columns, names: Container[str]) -> Columns:
     return [(title, group) for title, group in kept if group]
 
 
-def _heads(groups: Columns) -> list[tuple[str, list[str]]]:
-    return [(title, [head for head, _ in group]) for title, group in groups]
+def heads(run: Run, groups: Columns) -> list[tuple[str, list[Head]]]:
+    """What stands above columns: headings, and under each the heads of its columns."""
+    order = {condition.name: f"c{place}" for place, condition in enumerate(run.conditions)}
+    return [(title, [Head(order[c.name], head) for head, c in group]) for title, group in groups]
 
 
 def _delta_table(run: Run, metric: str) -> Table | None:
@@ -135,14 +150,14 @@ def _delta_table(run: Run, metric: str) -> Table | None:
     rows = []
     for codec in run.codecs:
         found = [cells.get((codec, c.name), EMPTY) for _, group in groups for _, c in group]
-        rows.append((codec, [_signed(_field(cell, digits, lambda value: 0.0)) for cell in found]))
+        rows.append((codec, [_signed(printed(cell, digits, lambda value: 0.0)) for cell in found]))
     side = {"higher": " Above zero,", "lower": " Below zero,"}.get(run.better(metric))
     compared = bool(run.reference(metric))
     change = "brought it nearer to clean speech" if compared else "made it better"
     nearer = f"{side} coding {change}." if side else ""
     against = ", both against clean speech" if compared else ""
     note = f"Coded less uncoded{against}, on the same utterances.{nearer}"
-    return Table(f"{pretty(metric)}: what coding changes", note, False, _heads(groups), rows)
+    return Table(f"{pretty(metric)}: what coding changes", note, False, heads(run, groups), rows)
 
 
 def _signed(field: Field) -> Field:
@@ -167,7 +182,7 @@ def _costs(run: Run, codec: str) -> list[Field]:
     ]
 
 
-def _shader(run: Run, metric: str) -> Callable[[float], float]:
+def shader(run: Run, metric: str) -> Callable[[float], float]:
     """How strongly to tint a value: 0 for the worst of this metric, 1 for the best."""
     values = [c.estimate.value for key, c in run.cells.items() if key[2] == metric and c.estimate.value is not None]
     low, high = min(values, default=0.0), max(values, default=0.0)
@@ -177,7 +192,8 @@ def _shader(run: Run, metric: str) -> Callable[[float], float]:
     return lambda value: ((value - low) if direction == "higher" else (high - value)) / (high - low)
 
 
-def _field(cell: Cell, digits: int, shade: Callable[[float], float]) -> Field:
+def printed(cell: Cell, digits: int, shade: Callable[[float], float]) -> Field:
+    """A cell in print: its value and interval, or why there is none, and how many of those asked it holds."""
     value = cell.estimate.value
     coverage = f"{cell.estimate.n}/{cell.asked}" if cell.asked else ""
     if value is None:

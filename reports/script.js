@@ -29,13 +29,6 @@ all(".sort").forEach((button) => button.addEventListener("click", () => {
   body.append(...known, ...unknown);
 }));
 
-const legend = all(".legend .chip");
-legend.forEach((chip) => chip.addEventListener("click", () => {
-  const pressed = chip.getAttribute("aria-pressed") === "true" ? "false" : "true";
-  legend.filter((other) => other.value === chip.value).forEach((other) => other.setAttribute("aria-pressed", pressed));
-  document.querySelector("main").dataset.off = legend.filter((c) => c.getAttribute("aria-pressed") === "false").map((c) => c.value).join(" ");
-}));
-
 const NUMBERED = 16;
 all(".confusion").forEach((task) => {
   const counts = JSON.parse(task.dataset.counts), names = JSON.parse(task.dataset.names);

@@ -1,8 +1,7 @@
-"""What a run found, in a few sentences of plain words."""
+"""Numbers and conditions in words, and what a run found beside the scores."""
 
 from collections.abc import Iterator
 
-from benchmark.stats import FEW
 from reports.conditions import Condition, placed_curves, playout_curves
 from reports.drawing import KBPS
 from reports.summary import ANCHOR, Cell, Run, number, precision
@@ -63,7 +62,7 @@ def headline(run: Run) -> Condition | None:
     return next((c for c in reversed(run.conditions) if not c.clean), None)
 
 
-def _ranked(run: Run, metric: str, condition: Condition | None) -> list[str]:
+def ranked(run: Run, metric: str, condition: Condition | None) -> list[str]:
     """Codecs with a value, the best first."""
     if condition is None:
         return []
@@ -72,7 +71,7 @@ def _ranked(run: Run, metric: str, condition: Condition | None) -> list[str]:
     return sorted((c for c in run.codecs if value[c] is not None), key=lambda c: sign * (value[c] or 0.0))
 
 
-def _spoken(run: Run, codec: str, condition: Condition, metric: str) -> str:
+def spoken(run: Run, codec: str, condition: Condition, metric: str) -> str:
     """`4.12 [3.98, 4.26]`."""
     estimate, digits = run.cell(codec, condition.name, metric).estimate, precision(run, metric)
     return " ".join(
@@ -86,11 +85,8 @@ def interval(cell: Cell, digits: int) -> str:
     return "" if low is None else f"[{number(low, digits)}, {number(high, digits)}]"
 
 
-def sentences(run: Run, metric: str | None) -> Iterator[str]:
-    """What the page says first, `metric` being the first that was asked for."""
-    if metric is not None and run.better(metric) != "neither":
-        yield from _clean_sentence(run, metric)
-        yield from _loss_sentence(run, metric)
+def sentences(run: Run) -> Iterator[str]:
+    """What else is worth a sentence: waiting, headers, error correction, and how much was measured."""
     yield from _late_sentence(run)
     yield from _latency_sentence(run)
     yield from _header_sentence(run)
@@ -98,57 +94,9 @@ def sentences(run: Run, metric: str | None) -> Iterator[str]:
     yield from _coverage_sentence(run)
 
 
-def _clean_sentence(run: Run, metric: str) -> Iterator[str]:
-    clean = loss_free(run)
-    ranked = _ranked(run, metric, clean)
-    if clean is None or len(ranked) < 2:
-        return
-    best, least = (
-        ranked[0],
-        min(ranked, key=lambda c: run.overall(c, "net_bps").estimate.value or float("inf")),
-    )
-    text = (
-        f"{untouched(run).capitalize()}, {best} scores best: {run.named(metric)} {_spoken(run, best, clean, metric)}."
-    )
-    if least != best and (rate := run.overall(least, "net_bps")).estimate.value:
-        reached = _spoken(run, least, clean, metric)
-        text += f" At the lowest rate, {kbps(rate)} kbit/s net, {least} reaches {reached}."
-    yield text
-
-
-def _loss_sentence(run: Run, metric: str) -> Iterator[str]:
-    clean, lossy = loss_free(run), headline(run)
-    ranked = _ranked(run, metric, lossy)
-    if lossy is None or not ranked:
-        return
-    best = ranked[0]
-    if run.loose:
-        yield f"The files of {best} have {run.named(metric)} {_spoken(run, best, lossy, metric)}."
-        return
-    where = f"At {lossy.title}" if lossy.swept else f"With {amid(lossy.title)}"
-    text = f"{where}, {best} keeps {run.named(metric)} {_spoken(run, best, lossy, metric)}"
-    if clean is None:
-        yield text + "."
-        return
-    text += f", from {_spoken(run, best, clean, metric)} clean."
-    both = [c for c in ranked if run.cell(c, clean.name, metric).estimate.value is not None]
-    falls = {c: abs(_gap(run, c, metric, clean, lossy)) for c in both}
-    if len(falls) > 1 and (worst := max(falls, key=lambda c: falls[c])) != best:
-        before, after = (_spoken(run, worst, c, metric) for c in (clean, lossy))
-        text += f" {worst} changes most, from {before} to {after}."
-    if run.cell(ANCHOR, lossy.name, metric).estimate.value is not None:
-        text += f" Uncoded, it would be {_spoken(run, ANCHOR, lossy, metric)}."
-    yield text
-
-
 def amid(title: str) -> str:
     """A title within a sentence; abbreviations keep their capitals."""
     return title[:1].lower() + title[1:] if title[1:2].islower() else title
-
-
-def _gap(run: Run, codec: str, metric: str, a: Condition, b: Condition) -> float:
-    first, second = (run.cell(codec, c.name, metric).estimate.value or 0.0 for c in (a, b))
-    return first - second
 
 
 def _late_sentence(run: Run) -> Iterator[str]:
@@ -198,11 +146,6 @@ def _fec_sentence(run: Run) -> Iterator[str]:
 def _coverage_sentence(run: Run) -> Iterator[str]:
     scores = [cell for key, cell in run.cells.items() if key[2] in run.scores and key[0] != ANCHOR]
     asked, valid = sum(c.asked for c in scores), sum(c.estimate.n for c in scores)
-    clusters = max((c.estimate.clusters for c in scores), default=0)
     if asked:
         missing = "all were measured" if asked == valid else f"{asked - valid:,} have no value (see failures and skips)"
         yield f"Of {asked:,} scores asked for, {missing}."
-    if 2 <= clusters < FEW:
-        yield f"The 95 % intervals rest on {clusters} speakers; below {FEW}, they describe these voices only."
-    elif clusters == 1:
-        yield "With a single speaker there are no intervals."
