@@ -4,10 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+STORE ?= runs/store
+HISTORY ?= runs/history
+BASELINE ?= .ci/nightly.json
+ACCEPT ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types clean
+.PHONY: help setup demo test lint types nightly baseline prune clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 8
@@ -49,6 +53,28 @@ lint: setup ## formatting and lint rules
 
 types: setup ## mypy, strict
 	$(BIN)/mypy
+
+# The exit code is that of the run, else that of the gate: 1 worse, 3 too little measured (docs/ci.md). Make itself says
+# "Error 1" or "Error 3" and exits with 2; ACCEPT=3 lets a machine pass that lacks a codec.
+nightly: setup ## run the nightly suite, add it to the history, and judge it by the baseline, if there is one
+	@mkdir -p runs/nightly; code=0; \
+	$(BIN)/focalbench run nightly --out runs/nightly --cache $(STORE) --history $(HISTORY) --workers $(WORKERS) || code=$$?; \
+	[ $$code -eq 0 ] || [ $$code -eq 3 ] || exit $$code; \
+	$(BIN)/focalbench history $(HISTORY) -o runs/nightly/history.html || exit $$?; \
+	if [ -f $(BASELINE) ]; then \
+		$(BIN)/focalbench gate runs/nightly --baseline $(BASELINE) --junit runs/nightly/gate.xml \
+			--summary "$${GITHUB_STEP_SUMMARY:-runs/nightly/gate.md}"; judged=$$?; \
+		[ $$code -ne 0 ] && [ $$judged -ne 1 ] || code=$$judged; \
+	else \
+		echo "There is no $(BASELINE), so nothing is judged; make baseline writes it."; \
+	fi; \
+	[ $$code -eq $(ACCEPT) ] || exit $$code
+
+baseline: setup ## make the last nightly run the baseline
+	$(BIN)/focalbench baseline runs/nightly -o $(BASELINE)
+
+prune: setup ## make the store of nightly runs small again
+	$(BIN)/focalbench cache prune $(STORE) --max-size 2GB
 
 clean: ## remove environment, runs and caches
 	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -137,6 +137,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--timing", action="store_true", help="measure real-time factors afterwards, one codec at a time")
     add("--dry-run", action="store_true", help="say what would be run: trials, hours, disk")
     add("--strict", action="store_true", help="exit 3 when any row failed or was skipped")
+    add("--history", type=Path, metavar="DIR", help="add the run to a history (focalbench history DIR)")
     _json(parser)
 
 
@@ -274,6 +275,10 @@ def _run(options: argparse.Namespace) -> int:
         sys.stdout.write(estimate(suite, settings, Shown()))
         return FINE
     results = run.run(suite, settings, Shown())
+    if options.history is not None:
+        from benchmark import history
+
+        history.append(out, options.history)
     sys.stdout.write(_told(results, out, options.json))
     return _exit_code(results, list(suite.codecs), options.strict)
 
