@@ -44,7 +44,7 @@ def rate_quality(run: Run, metric: str, rate: str, condition: Condition, look: M
             spots.append((codec, bits.value * KBPS, quality))
     if not spots:
         return None
-    names = _names(run, spots)
+    names = distinct(run, spots)
     spots = [spot for spot in spots if spot[0] in names]
     where = "on the wire, headers included" if rate == "wire_bps" else "net"
     with panel(f"{rate} {metric}", LEFT, 12) as (figure, axes):
@@ -59,7 +59,7 @@ def rate_quality(run: Run, metric: str, rate: str, condition: Condition, look: M
         return svg(figure, f"{run.named(metric)} over bitrate {where}, {condition.title}")
 
 
-def _names(run: Run, spots: Sequence[tuple[str, float, Any]]) -> dict[str, str]:
+def distinct(run: Run, spots: Sequence[tuple[str, float, Any]]) -> dict[str, str]:
     """Names of points; where series of a codec share a point (strategies, without loss), one stands for all."""
     together: dict[tuple[str, float, float], list[str]] = {}
     for codec, x, quality in spots:

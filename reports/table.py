@@ -85,10 +85,10 @@ def chosen(run: Run, metrics: Sequence[str] | None) -> Iterator[tuple[Run, dict[
             raise UserError(f"No metric {metric!r} in {run.folder}. {nearest(metric, known)}")
     spoken = [part for way, part in run.tasks.items() if way != ON_TOKENS]
     for part in every if metrics is not None else (run,) if run.scores else spoken:
-        chosen = part.scores if metrics is None else tuple(m for name in metrics for m in _known_as(part, name))
-        if chosen:
+        wanted = part.scores if metrics is None else tuple(m for name in metrics for m in _known_as(part, name))
+        if wanted:
             conditions = tuple(c.name for c in part.conditions)
-            yield part, {"codec": part.series, "condition": conditions, "metric": chosen}
+            yield part, {"codec": part.series, "condition": conditions, "metric": wanted}
 
 
 def _known_as(run: Run, name: str) -> list[str]:

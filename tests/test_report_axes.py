@@ -210,12 +210,12 @@ def test_curves_ascend_and_end_at_clean_speech(loaded: dict[str, Run]) -> None:
 
 def test_clean_speech_stands_at_the_better_end(tmp_path: Path) -> None:
     runs.make_noise_run(tmp_path, ratios=(20, 10, 0))
-    assert curves._improves(load(tmp_path), placed_curves(load(tmp_path).conditions, "acoustics")[0])
+    assert curves.improves(load(tmp_path), placed_curves(load(tmp_path).conditions, "acoustics")[0])
     rooms = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["acoustics"]
     for room in rooms[1:]:
         room["point"] |= {"unit": "s", "x": 1 - room["point"]["x"] / 25}  # as of reverberation: more is worse
     change(tmp_path, acoustics=rooms)
-    assert not curves._improves(load(tmp_path), placed_curves(load(tmp_path).conditions, "acoustics")[0])
+    assert not curves.improves(load(tmp_path), placed_curves(load(tmp_path).conditions, "acoustics")[0])
 
 
 def test_a_network_can_have_a_curve_too(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_adaptive_buffers_lie_where_they_waited(loaded: dict[str, Run]) -> None:
     run = loaded["jitter"]
     curve = playout_curves(run.conditions)[0]
     assert [x for x, _ in curve.points] == [20, 40, 60, 100, 150]
-    line = curves._line(run, "opus-6k", "late_rate", curve, scale=100)
+    line = curves.values_along(run, "opus-6k", "late_rate", curve, scale=100)
     wait = run.cell("opus-6k", "gamma:mean_ms=25 · talkspurt", "playout_ms").estimate.value
     assert line.singles[1][0] == wait
     assert wait == pytest.approx(3.4 * 25, abs=2)

@@ -10,4 +10,5 @@ NAMES: tuple[str, ...] = (
     "listening",
     "listen",
     "figures",
+    "methods",
 )  # in the order of `focalbench --help`; modules of this package
