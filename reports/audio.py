@@ -103,17 +103,19 @@ class Group:
 
     @property
     def sources(self) -> list[Source]:
-        """What can be switched between, in the order of the keys; under loss all, of the others what differs."""
-        several = len({example.condition for example in self.examples}) > 1
+        """What can be switched between, in the order of the keys: the reference, then condition by condition.
+
+        What sounds the same without loss, or before the codec, stands there once.
+        """
+        numbered = list(enumerate(self.examples))
         found = [Source("Not coded", "Reference", "", self.reference, 0)]
-        for at, e in enumerate(self.examples):
-            row, label = ("By condition", f"{e.codec} · {e.condition}") if several else (e.condition, e.codec)
-            found.append(Source(row, label, e.codec, e.degraded, at))
-        clean = [Source("Without loss", e.codec, e.codec, e.clean, at) for at, e in enumerate(self.examples)]
-        heard = [
-            Source("Before the codec", e.codec, e.codec, e.heard or Clip(), at) for at, e in enumerate(self.examples)
-        ]
-        found += [*_distinct(clean), *_distinct(heard)]
+        for condition in dict.fromkeys(example.condition for example in self.examples):
+            of = [(at, e) for at, e in numbered if e.condition == condition]
+            found += [Source(condition, e.codec, e.codec, e.degraded, at) for at, e in of]
+        known = {_sound(e.degraded) for e in self.examples if e.lossless}
+        clean = [Source("Without loss", e.codec, e.codec, e.clean, at) for at, e in numbered]
+        heard = [Source("Before the codec", e.codec, e.codec, e.heard or Clip(), at) for at, e in numbered]
+        found += [source for row in (clean, heard) for source in _distinct(row) if _sound(source.clip) not in known]
         return [source for source in found if source.clip.identity and not source.clip.missing]
 
     @property
@@ -125,9 +127,14 @@ class Group:
         return rows
 
 
+def _sound(clip: Clip) -> str:
+    """The identity of the player that holds a clip's sound."""
+    return clip.same or clip.identity
+
+
 def _distinct(row: Iterable[Source]) -> list[Source]:
     """The first source of each sound: without loss, protection makes no difference."""
-    return list({source.clip.same or source.clip.identity: source for source in reversed(list(row))}.values())[::-1]
+    return list({_sound(source.clip): source for source in reversed(list(row))}.values())[::-1]
 
 
 @dataclass

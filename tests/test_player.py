@@ -116,7 +116,7 @@ def test_sources_are_numbered_reference_first_then_loss_then_without(run: Path) 
     (group,) = audio.groups(load(run))
     assert [source.clip.identity for source in group.sources] == ["clip1", "clip3", "clip5", "clip2", "clip4"]
     assert [source.example for source in group.sources] == [0, 0, 1, 0, 1]
-    assert [source.row for source in group.sources][::3] == ["Not coded", "Without loss"]
+    assert [source.row for source in group.sources] == ["Not coded", *["1 % loss"] * 2, *["Without loss"] * 2]
     assert [number for row in group.rows.values() for number, _ in row] == [1, 2, 3, 4, 5]
     assert group.sources[4].clip.gain.db == pytest.approx(6.02, abs=0.02)
 
@@ -126,6 +126,21 @@ def test_without_loss_what_sounds_the_same_stands_there_once(run: Path, tmp_path
     shutil.copy(tmp_path / "audio/clean0.flac", tmp_path / "audio/clean1.flac")
     (group,) = audio.groups(load(tmp_path))
     assert [source.clip.identity for source in group.sources] == ["clip1", "clip3", "clip5", "clip2"]
+
+
+def test_codecs_stand_together_by_condition_and_one_without_loss_is_not_named_again(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path, dirs_exist_ok=True)
+    index = tmp_path / "audio/index.json"
+    entries = json.loads(index.read_text())
+    clean = [{**entry, "channel": "clean", "lost": [], "late": [], "degraded": entry["clean"]} for entry in entries]
+    index.write_text(json.dumps([entries[0], clean[0], clean[1], entries[1]]))
+    (group,) = audio.groups(load(tmp_path))
+    assert [(row, [source.codec for _, source in there]) for row, there in group.rows.items()] == [
+        ("Not coded", [""]),
+        ("1 % loss", ["pcm", HOSTILE]),
+        ("clean", ["pcm", HOSTILE]),
+    ]
+    assert [number for row in group.rows.values() for number, _ in row] == [1, 2, 3, 4, 5]
 
 
 def test_a_channel_without_loss_has_one_player_a_codec_and_all_that_is_named_is_there(tmp_path: Path) -> None:
