@@ -7,7 +7,7 @@ the error of a bootstrap that draws speakers for all codecs at once. Bjøntegaar
 computed by the package `bjontegaard` (Herglotz et al., "The Bjøntegaard bible", IEEE Trans. Image Process., 2024).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,8 @@ class EqualRate:
         least: lowest rate of the family that was measured.
         most: highest.
         side: ``more`` or ``less`` than the range where that is all that is known of the rate, else empty.
-        clusters: speakers that all codecs share; with fewer than two there is no interval.
+        n: observations that all codecs share.
+        clusters: speakers among them; with fewer than two there is no interval.
     """
 
     rate: float | None
@@ -44,6 +45,7 @@ class EqualRate:
     least: float
     most: float
     side: str
+    n: int
     clusters: int
 
 
@@ -101,7 +103,7 @@ def equal_rate(
     gaps[np.abs(gaps) < ROUNDING * np.abs(quality).max()] = 0.0
     steps = np.exp(grid)
     steps[[0, -1]] = found[order[[0, -1]]]  # to the bit
-    return _crossing(steps, gaps, count)
+    return replace(_crossing(steps, gaps, count), n=members.size)
 
 
 def _gathered(part: Floats, members: npt.NDArray[np.intp], count: int) -> Floats:
@@ -127,11 +129,11 @@ def _crossing(rates: Floats, gaps: Floats, count: int) -> EqualRate:
     side = "more" if gap[-1] < 0 else "less" if gap[0] > 0 else ""
     rate = None if side else float(rates[0]) if gap[0] == 0 else _first(rates, gap)
     if count < 2:
-        return EqualRate(rate, None, None, float(rates[0]), float(rates[-1]), side, count)
+        return EqualRate(rate, None, None, float(rates[0]), float(rates[-1]), side, 0, count)
     half = student(count - 1) * np.sqrt(count / (count - 1)) * gaps[1:].std(axis=0)
     low = None if gap[0] + half[0] >= 0 else _first(rates, gap + half)
     high = None if gap[-1] - half[-1] <= 0 else _first(rates[::-1], (half - gap)[::-1])
-    return EqualRate(rate, low, high, float(rates[0]), float(rates[-1]), side, count)
+    return EqualRate(rate, low, high, float(rates[0]), float(rates[-1]), side, 0, count)
 
 
 def _first(rates: Floats, curve: Floats) -> float:

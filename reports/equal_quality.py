@@ -17,8 +17,8 @@ from benchmark.stats import FEW, Estimate
 from benchmark.types import UserError
 from reports.conditions import Condition
 from reports.drawing import KBPS
+from reports.scores import Field, printed, shader
 from reports.summary import Run, clusters_of, number, parts, precision
-from reports.words import interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,36 +36,30 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """What a family needs for the quality of a codec: net and on the wire, as text; empty for its own members."""
-
-    text: str = ""
-    interval: str = ""
-    wire: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
-    """One codec: its rates in kbit/s, its score, whether no other beats it, and what each family needs."""
+    """One codec: its rates in kbit/s, its score, whether no other beats it, and what each family needs.
+
+    A need tells its rate on the wire as its `coverage`, and is empty for the family's own members.
+    """
 
     codec: str
-    rate: str
-    wire: str
-    value: str
-    interval: str
+    rate: Field
+    wire: Field
+    value: Field
     front: str
-    needs: Sequence[Need]
+    needs: Sequence[Field]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One metric: sentences, the table, and Bjøntegaard's deltas of families against each other."""
+    """One metric: sentences, the table, Bjøntegaard's deltas of families, and on how many utterances it rests."""
 
     title: str
     sentences: Sequence[str]
     families: Sequence[str]
     lines: Sequence[Line]
     deltas: Sequence[str]
+    paired: str
     few: bool
 
 
@@ -186,48 +180,65 @@ def _told(scored: _Scored, families: Sequence[Family], needs: Mapping[tuple[str,
     wire = {family.name: [scored.fact(member, WIRE) for member in family.members] for family in families}
     rates = {family.name: [scored.fact(member, RATE) or 0.0 for member in family.members] for family in families}
 
-    def need(codec: str, family: Family) -> Need:
+    def need(codec: str, family: Family) -> Field:
         found = needs.get((codec, family.name))
-        return Need() if found is None else _need(found, rates[family.name], wire[family.name])
+        return Field("") if found is None else _need(found, rates[family.name], wire[family.name])
 
     fronts, digits = _fronts(scored), precision(scored.run, scored.metric)
+    shade = shader(scored.run, scored.metric)
     lines = [
         Line(
             codec=codec,
-            rate=_kbps(scored.fact(codec, RATE)),
-            wire=_kbps(scored.fact(codec, WIRE)),
-            value=number(scored.values[codec].value, digits),
-            interval=interval(scored.run.cell(codec, scored.condition.name, scored.metric), digits),
+            rate=_rate_field(scored.fact(codec, RATE)),
+            wire=_rate_field(scored.fact(codec, WIRE)),
+            value=printed(scored.run.cell(codec, scored.condition.name, scored.metric), digits, shade),
             front=fronts[codec],
             needs=[need(codec, family) for family in families],
         )
         for codec in sorted(scored.values, key=lambda codec: scored.fact(codec, RATE) or 0.0)
     ]
-    name = scored.run.named(scored.metric)
+    name, sizes = scored.run.named(scored.metric), sorted(found.n for found in needs.values())
     return Part(
         title=name,
-        sentences=[
-            f"{line.codec} ({line.rate} kbit/s): {name} {line.value}. {family.name} needs {of.text}"
-            f"{' ' + of.interval if of.interval else ''} kbit/s for this."
-            for line in lines
-            for family, of in zip(families[:1], line.needs, strict=False)
-            if of.text
-        ],
+        sentences=list(_sentences(name, families[0].name, lines)),
         families=[family.name for family in families],
         lines=lines,
         deltas=list(_deltas(scored, families)),
+        paired=" to ".join(f"{n:,}" for n in sorted({*sizes[:1], *sizes[-1:]})),
         few=any(found.clusters < FEW for found in needs.values()),
     )
 
 
-def _need(found: EqualRate, rates: Sequence[float], wire: Sequence[float | None]) -> Need:
+def _sentences(metric: str, family: str, lines: Sequence[Line]) -> Iterator[str]:
+    """What the first family needs; codecs beyond the same end of its range in one sentence."""
+    beyond: dict[str, list[str]] = {}
+    for line in lines:
+        need = line.needs[0]
+        if need.interval or (need.text and need.text[0].isdigit()):
+            ends = f" {need.interval}" if need.interval else ""
+            yield (
+                f"{line.codec} ({line.rate.text} kbit/s) has {metric} {line.value.text}: "
+                f"{family} needs {need.text}{ends} kbit/s for this."
+            )
+        elif need.text:
+            beyond.setdefault(need.text, []).append(line.codec)
+    for text, codecs in beyond.items():
+        who = " and ".join(filter(None, [", ".join(codecs[:-1]), codecs[-1]]))
+        yield f"For the {metric} of {who}, {family} needs {text} kbit/s, the end of its range."
+
+
+def _need(found: EqualRate, rates: Sequence[float], wire: Sequence[float | None]) -> Field:
     """`9.8 [8.9, 11.2]`, `more than 24 [21.3, –]`; on the wire by a straight line between the family's rates."""
     bits = found.rate or (found.most if found.side == "more" else found.least)
     side = f"{found.side} than " if found.side else ""
     headers = "" if None in wire else f"{side}{_kbps(float(np.interp(bits, rates, [w or 0.0 for w in wire])))}"
     beyond = found.side and (found.low, found.high) in ((found.most, None), (None, found.least))  # all of it
     told = "" if beyond or found.clusters < 2 else f"[{_kbps(found.low)}, {_kbps(found.high)}]"
-    return Need(side + _kbps(bits), told, headers)
+    return Field(side + _kbps(bits), bits, told, headers and f"on the wire {headers}")
+
+
+def _rate_field(bits: float | None) -> Field:
+    return Field(_kbps(bits), bits)
 
 
 def _kbps(bits: float | None) -> str:

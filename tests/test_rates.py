@@ -34,7 +34,7 @@ def test_a_planted_rate_is_found(lower: bool) -> None:
     assert found.low is not None
     assert found.high is not None
     assert found.low < (found.rate or 0) < found.high
-    assert (found.least, found.most, found.side, found.clusters) == (6000, 32000, "", 12)
+    assert (found.least, found.most, found.side, found.n, found.clusters) == (6000, 32000, "", 48, 12)
 
 
 def test_the_interval_holds_the_planted_rate() -> None:

@@ -74,13 +74,14 @@ def test_a_planted_rate_is_told_with_its_interval(told: EqualQuality, title: str
     assert float(need.text) == pytest.approx(10, rel=0.04)
     low, high = bounds(need.interval)
     assert low < float(need.text) < high
-    assert float(need.wire) == pytest.approx(float(need.text) + 16, abs=0.1)
+    assert need.coverage.startswith("on the wire ")
+    assert float(need.coverage.split()[-1]) == pytest.approx(float(need.text) + 16, abs=0.1)
 
 
 def test_out_of_range_is_told_with_its_side(told: EqualQuality) -> None:
     less, more = (line(told, codec).needs[0] for codec in ("near", "whole"))
-    assert (less.text, less.interval, less.wire) == ("less than 6.00", "", "less than 22.0")
-    assert (more.text, more.interval, more.wire) == ("more than 32.0", "", "more than 48.0")
+    assert (less.text, less.interval, less.coverage) == ("less than 6.00", "", "on the wire less than 22.0")
+    assert (more.text, more.interval, more.coverage) == ("more than 32.0", "", "on the wire more than 48.0")
 
 
 def test_families_are_of_one_parameter_and_do_not_need_themselves(told: EqualQuality) -> None:
@@ -93,9 +94,10 @@ def test_families_are_of_one_parameter_and_do_not_need_themselves(told: EqualQua
 def test_sentences_say_it_in_words(told: EqualQuality) -> None:
     said = part(told, "PESQ-WB").sentences
     need = line(told, "tiny").needs[0]
-    assert any(s.startswith("tiny (0.70 kbit/s): PESQ-WB 2.") for s in said)
-    assert any(f"Opus needs {need.text} {need.interval} kbit/s for this." in s for s in said)
-    assert any("Opus needs more than 32.0 kbit/s for this." in s for s in said)
+    assert any(s.startswith("tiny (0.70 kbit/s) has PESQ-WB 2.") for s in said)
+    assert any(s.endswith(f"Opus needs {need.text} {need.interval} kbit/s for this.") for s in said)
+    assert "For the PESQ-WB of near, Opus needs less than 6.00 kbit/s, the end of its range." in said
+    assert "For the PESQ-WB of whole, Opus needs more than 32.0 kbit/s, the end of its range." in said
     assert not any(s.startswith("Opus") for s in said)
 
 
@@ -119,8 +121,15 @@ def test_what_is_no_score_of_the_family_is_left_to_others(told: EqualQuality) ->
 def test_few_speakers_are_told_as_such(tmp_path: Path) -> None:
     found = section(load(planted(tmp_path, OPUS | ALONE, speakers=4)))
     assert found
-    assert all(part.few for part in found.parts.values())
+    assert all((part.few, part.paired) == (True, "8") for part in found.parts.values())
     assert line(found, "tiny").needs[0].interval
+
+
+def test_a_family_alone_has_its_table_and_needs_nothing(tmp_path: Path) -> None:
+    found = section(load(planted(tmp_path, OPUS)))
+    assert found
+    assert (part(found, "PESQ-WB").sentences, part(found, "PESQ-WB").paired) == ([], "")
+    assert [line.front for line in part(found, "PESQ-WB").lines] == ["yes"] * len(OPUS)
 
 
 def test_no_family_no_section(tmp_path: Path) -> None:
