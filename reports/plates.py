@@ -117,7 +117,8 @@ def write(
     if not found:
         raise UserError(f"Nothing to draw in {folder}: no score has a value in more than one place.")
     output.mkdir(parents=True, exist_ok=True)
-    written, captions = [], {}
+    written: list[Path] = []
+    captions: dict[str, str] = {}
     for plate in found:
         name = unique(slug(f"{plate.metric}-{plate.axis}"), captions)
         written += [_draw(plate, look, output / f"{name}.{format}", format) for format in formats]
@@ -199,7 +200,7 @@ def _rates(
         rate_axis(axes, [x for x, _ in spots.values()])
         axes.set_xlabel("Bitrate on the wire (kbit/s)" if rate == "wire_bps" else "Net bitrate (kbit/s)")
         for family in dict.fromkeys(look[codec].family for codec in spots):
-            members = sorted((x, e.value) for codec, (x, e) in spots.items() if look[codec].family == family)
+            members = sorted((x, e.value or 0.0) for codec, (x, e) in spots.items() if look[codec].family == family)
             axes.plot([x for x, _ in members], [y for _, y in members], color=GREY, linewidth=0.6, alpha=0.6)
         for codec, spot in spots.items():
             _points(axes, look[codec], [spot], joined=False)
@@ -268,6 +269,18 @@ def _others(run: Run, metric: str, known: Sequence[Condition], look: Mapping[str
     yield Plate(run, metric, "conditions", (Panel("", drawn),), tuple(rows), "", height)
 
 
+def _style(look: Look, joined: bool = True, hollow: bool = False) -> dict[str, Any]:
+    """What matplotlib has to know of a line and its markers; a polygon ends where it begins."""
+    return {
+        "color": look.ink,
+        "linestyle": look.line if joined else "none",
+        "marker": [*SHAPES[look.shape], SHAPES[look.shape][0]],
+        "markersize": 5,
+        "markeredgewidth": 0.9 if hollow else 0,
+        "markerfacecolor": "white" if hollow else look.ink,
+    }
+
+
 def _points(
     axes: "Axes",
     look: Look,
@@ -282,17 +295,8 @@ def _points(
     places, values = [place for place, _ in points], [e.value or 0.0 for _, e in points]
     ends = [[v - (v if e.low is None else e.low) for v, (_, e) in zip(values, points, strict=True)]]
     ends += [[(v if e.high is None else e.high) - v for v, (_, e) in zip(values, points, strict=True)]]
-    _, _, sticks = axes.errorbar(
-        *((values, places) if across else (places, values)),
-        **{"xerr" if across else "yerr": ends},
-        color=look.ink,
-        linestyle=look.line if joined else "none",
-        elinewidth=0.8,
-        marker=[*SHAPES[look.shape], SHAPES[look.shape][0]],
-        markersize=5,
-        markeredgewidth=0.9 if hollow else 0,
-        markerfacecolor="white" if hollow else look.ink,
-    )
+    style = _style(look, joined, hollow) | {"xerr" if across else "yerr": ends, "elinewidth": 0.8}
+    _, _, sticks = axes.errorbar(*((values, places) if across else (places, values)), **style)
     for stick in sticks:
         stick.set_alpha(0.6)
     for place, estimate in points:
@@ -336,7 +340,7 @@ def _paper() -> Iterator[None]:
 def _draw(plate: Plate, look: Mapping[str, Look], path: Path, format: str) -> Path:
     with _paper():
         figure = figured(plate, look)
-        figure.savefig(path, format=format, dpi=300, metadata=METADATA[format])  # type: ignore[arg-type]
+        figure.savefig(path, format=format, dpi=300, metadata=METADATA[format])
         figure.clear()
     return path
 
@@ -387,18 +391,7 @@ def _legend(figure: "Figure", codecs: Sequence[str], look: Mapping[str, Look], w
     from matplotlib.lines import Line2D
 
     names = [shown(short(one_line(codec), 34)) for codec in codecs]
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=look[codec].ink,
-            linestyle=look[codec].line,
-            marker=[*SHAPES[look[codec].shape], SHAPES[look[codec].shape][0]],
-            markersize=5,
-            markeredgewidth=0,
-        )
-        for codec in codecs
-    ]
+    handles = [Line2D([], [], **_style(look[codec])) for codec in codecs]
     columns = max(1, min(len(names), int(width * 72 / (38 + 4.6 * max(map(len, names))))))
     legend = figure.legend(
         handles, ["x"] * len(names), loc="outside lower center", ncols=columns, frameon=False, handlelength=2.8
