@@ -5,6 +5,7 @@ computational cost", J. Am. Stat. Assoc. 107, 2012; `ruptures`). The noise is me
 absolute difference; the penalty is such that one flat series in a hundred has a change point, by simulation.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ class Levels(NamedTuple):
 
         if not self.noise:
             return 0.0
-        return float(stdtrit(max(self.freedom, 1), 0.975)) * self.noise * (1 / before + 1 / after) ** 0.5
+        return float(stdtrit(max(self.freedom, 1), 0.975)) * self.noise * math.sqrt(1 / before + 1 / after)
 
 
 def noise_of(values: npt.NDArray[np.float64], alike: Sequence[bool]) -> float:

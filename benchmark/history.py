@@ -19,6 +19,7 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmark import agreement
 from benchmark.baseline import kept
@@ -28,7 +29,7 @@ from benchmark.differences import Difference, difference
 from benchmark.sides import Side, load
 from benchmark.stats import pooled
 from benchmark.store import digest
-from benchmark.types import UserError
+from benchmark.types import Floats, UserError
 
 if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
     import pandas as pd
@@ -181,37 +182,36 @@ def _under_test(codec: Mapping[str, Any]) -> dict[str, str]:
 
 def _cells(side: Side) -> Iterator[dict[str, Any]]:
     rows = side.rows[kept(side.rows)]
-    places = [Place(*place) for place in rows[list(Place._fields)].drop_duplicates().itertuples(False, None)]
+    places = [Place(*map(str, p)) for p in rows[list(Place._fields)].drop_duplicates().itertuples(False, None)]
     names, values = named(places, titles_of(side.facts)), side.facts["values"]
     columns = ["codec", *Place._fields, "scorer", "name", "reference"]
     split = rows["numerator"].notna() & rows["denominator"].notna()
     fine = rows["status"].eq("ok") & rows["value"].notna()
-    speaker = rows["speaker"].where(rows["speaker"].ne(""), rows["utterance"])
-    rows = rows.assign(
-        above=rows["numerator"].where(split, rows["value"]).where(fine),
-        below=rows["denominator"].where(split, 1.0).where(fine),
-        cluster=rows["dataset"] + "/" + speaker,
-    )
-    for key, group in rows.groupby(columns, sort=True):
-        place = Place(*key[1 : 1 + len(Place._fields)])
-        info = values.get(key[-2], {})
-        told = {"condition": names[place], "unit": str(group["unit"].iloc[0]), "better": info.get("better", "neither")}
-        yield {**dict(zip(columns, key, strict=True)), **told, **_pooled(group)}
+    above = rows["numerator"].where(split, rows["value"]).where(fine).to_numpy(dtype=np.float64)
+    below = rows["denominator"].where(split, 1.0).to_numpy(dtype=np.float64)
+    speakers = (rows["dataset"] + "/" + rows["speaker"].where(rows["speaker"].ne(""), rows["utterance"])).to_numpy(str)
+    datasets, units = rows["dataset"].to_numpy(str), rows["unit"].to_numpy(str)
+    groups: dict[Any, Any] = rows.groupby(columns, sort=True).indices
+    for key, members in groups.items():
+        told = {
+            "condition": names[Place(*key[1 : 1 + len(Place._fields)])],
+            "unit": str(units[members[0]]),
+            "better": str(values.get(key[-2], {}).get("better", "neither")),
+            "asked": len(members),
+            "datasets": sorted(map(str, np.unique(datasets[members]))),
+        }
+        valid = members[np.isfinite(above[members])]
+        found = _pooled(above[valid], below[valid], speakers[valid])
+        yield {**dict(zip(columns, map(str, key), strict=True)), **told, **found}
 
 
-def _pooled(group: "pd.DataFrame") -> dict[str, Any]:
+def _pooled(above: Floats, below: Floats, speakers: npt.NDArray[np.str_]) -> dict[str, Any]:
     """The value of a cell, and the sums per speaker it is made of."""
-    valid = group[group["above"].notna()]
-    found = pooled(valid["above"], valid["below"], valid["cluster"])
-    sums = valid.groupby("cluster", sort=True)[["above", "below"]].sum()
-    return {
-        **{name: getattr(found, name) for name in ("value", "low", "high", "n")},
-        "asked": len(group),
-        "datasets": sorted(group["dataset"].unique()),
-        "clusters": list(sums.index),
-        "above": [float(value) for value in sums["above"]],
-        "below": [float(value) for value in sums["below"]],
-    }
+    found = pooled(above, below, speakers)
+    names, member = np.unique(speakers, return_inverse=True)
+    sums = [[float(v) for v in np.bincount(member, weights=part, minlength=names.size)] for part in (above, below)]
+    estimate = {name: getattr(found, name) for name in ("value", "low", "high", "n")}
+    return {**estimate, "clusters": [str(name) for name in names], "above": sums[0], "below": sums[1]}
 
 
 def revision() -> str:
@@ -304,7 +304,7 @@ def _protocol(series: Series, place: int) -> dict[str, str]:
     def concerns(name: str) -> bool:
         head, dot, rest = name.partition(".")
         if head in agreement.AXES and dot:
-            return rest == cell[agreement.AXES[head]]
+            return rest == str(cell[agreement.AXES[head]])
         if head == "scorers" and dot:
             return rest.startswith(f"{cell['scorer']}@")
         return not dot or rest.partition(".")[0] in heard

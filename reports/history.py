@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.history import Break, Change, Series, Timeline, Visit, commits, differing
-from reports.drawing import HUES, LEFT, LETTER, SHAPES, Look, _oklch, panel, short, svg
+from reports.drawing import HUES, LEFT, SHAPES, SOFT, Look, _oklch, panel, svg
 from reports.page import save
 from reports.summary import decimals, number, pretty
 from reports.verdicts import signed
@@ -237,7 +237,7 @@ def trend(
             _line(axes, one, at, look[one.codec], marks.get(id(one), ()))
         members = {id(one) for one in series}
         for place in {at[one.after.run] for one in found.breaks if id(one.series) in members}:
-            axes.axvline(place - 0.5, color="#fd0002", linewidth=1, linestyle=(0, (2, 2)))
+            axes.axvline(place - 0.5, color=SOFT, linewidth=1, linestyle=(0, (2, 2)))
         _dates(axes, visits)
         unit = f", {first.unit}" if first.unit else ""
         arrow = {"higher": "  ↑ better", "lower": "  ↓ better"}.get(first.better, "")
@@ -264,7 +264,8 @@ def _line(axes: "Axes", one: Series, at: Mapping[str, int], look: Look, marks: S
     line.set_gid(look.name)
     spread = [(x, c["low"], c["high"]) for x, c in known if c["low"] is not None and c["low"] == c["low"]]
     if spread:
-        band = axes.fill_between(*zip(*spread, strict=True), color=look.ink, alpha=0.12, linewidth=0)
+        places, lows, highs = (list(column) for column in zip(*spread, strict=True))
+        band = axes.fill_between(places, lows, highs, color=look.ink, alpha=0.12, linewidth=0)
         band.set_gid(look.name)
     level = {at[change.after.run] for change in marks if change.kind == "step"}
     steps = [(x, cell["value"]) for x, cell in known if x in level]
@@ -285,8 +286,4 @@ def _dates(axes: "Axes", visits: Sequence[Visit]) -> None:
     last = len(visits) - 1
     axes.set_xlim(-0.5, last + 0.5)
     places = sorted({round(i * last / max(1, min(LABELS - 1, last))) for i in range(min(LABELS, last + 1))})
-    texts = [when(visits[place])[5:10] for place in places]
-    wide = [LETTER * len(text) for text in texts]
-    assert len(wide) == len(places)
-    axes.set_xticks(places, texts)
-    axes.set_xlabel(short("run", 30))
+    axes.set_xticks(places, [when(visits[place])[5:10] for place in places])

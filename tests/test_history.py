@@ -1,6 +1,7 @@
 """The history: runs appended once, planted changes found with their commits, breaks marked, hostile text shown."""
 
 import json
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -277,3 +278,38 @@ def test_hostile_text_is_shown_as_text(nights: Any, tmp_path: Path, monkeypatch:
     assert evil not in page
     assert "<img src=x" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_run_appends_itself(tmp_path: Path, capsys: Any) -> None:
+    from tests.quick import quickly
+
+    out, folder = str(tmp_path / "run"), str(tmp_path / "history")
+    words = ["--codec", "pcm", "--limit", "1", "--set", "metrics=mel_distance", "--set", "channels=clean"]
+    with quickly():
+        assert main(["run", "demo", *words, "--save-audio", "none", "--out", out, "--history", folder]) == 0
+    assert {one.codec for one in history.read(Path(folder))} == {"pcm"}
+    assert len(list(Path(folder).iterdir())) == 1
+
+
+@pytest.mark.browser
+def test_in_a_browser_metrics_are_chosen_and_codecs_hidden(nights: Any, tmp_path: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("there is no chromium")
+    series = history.read(nights(nothing, planted(-0.25)))
+    page = told.write(series, history.timeline(series), tmp_path / "page.html", "nights")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": 360, "height": 800})
+        errors: list[str] = []
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        tab.goto(page.as_uri())
+        assert tab.locator("[data-metric]:visible h3").inner_text() == "PESQ-WB", "what changed stands first"
+        tab.get_by_text("STOI", exact=True).first.click()
+        assert tab.locator("[data-metric]:visible h3").inner_text() == "STOI"
+        tab.locator(".legend .chip", has_text="opus-12k").click()
+        assert tab.locator("main").get_attribute("data-off") == "s1"
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+        assert errors == []
+        browser.close()
