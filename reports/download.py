@@ -17,7 +17,7 @@ from reports.summary import Run
 if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
     import pandas as pd
 
-MOST = 25_000  # rows of a run that are put into its page
+MOST = 40_000  # rows of a run that are put into its page
 ROOM = 1_500_000  # bytes of these, compressed; beyond 2 MB some browsers refuse
 KEY = 12  # characters of a row's key, as `focalbench replay` takes them
 HEAD = (
