@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from benchmark.differences import cluster_draws
 from benchmark.stats import student
-from benchmark.types import Floats, UserError
+from benchmark.types import Booleans, Floats, UserError
 
 DRAWS = 499  # of speakers; of a standard error that is enough
 STEPS = 200  # of the logarithm of the rate, from the lowest to the highest
@@ -192,7 +192,7 @@ def _curve(points: tuple[npt.ArrayLike, npt.ArrayLike], sign: float) -> tuple[Fl
     return rates[order], sign * quality[order]
 
 
-def pareto(costs: npt.ArrayLike, gains: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+def pareto(costs: npt.ArrayLike, gains: npt.ArrayLike) -> Booleans:
     """Which points no other beats: none costs no more and gains no less, and one of these strictly.
 
     Args:
@@ -200,8 +200,9 @@ def pareto(costs: npt.ArrayLike, gains: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         gains: shape (n, gains), of which more is better. A point with a NaN is no member, and beats none.
     """
     points = np.hstack([-np.asarray(costs, dtype=np.float64), np.asarray(gains, dtype=np.float64)])
-    known = np.isfinite(points).all(axis=1)
+    known: Booleans = np.isfinite(points.sum(axis=1))
     one, other = points[:, None], points[None]
-    beaten = (one >= other).all(axis=2) & (one > other).any(axis=2) & known[:, None]
-    members: npt.NDArray[np.bool_] = known & ~beaten.any(axis=0)
+    as_good, better = np.greater_equal(one, other).all(axis=2), np.greater(one, other).any(axis=2)
+    beaten = as_good & better & known[:, None]
+    members: Booleans = known & ~beaten.any(axis=0)
     return members
