@@ -9,7 +9,6 @@ from reports.escape import latex, markdown, settable, slug, unique
 from reports.ranking import Mark
 
 NEEDS = r"% Needs \usepackage{booktabs}, and nothing else."
-DAGGER = "†"
 HEAD, LABEL = 13, 26  # letters, beyond which heads of columns and names of rows are broken
 WIDE = 345.0  # points: the text of the class article at 10 pt, the narrowest of the usual ones
 LETTER, GAP = 4.9, 8.0  # points: a bold digit of 8 pt, and the space between columns
@@ -32,11 +31,14 @@ class Block:
     marks: Mapping[tuple[int, int], Mark] = field(default_factory=dict)
 
     def marked(self, row: int, column: int, escape: Callable[[str], str], signs: Sequence[str]) -> str:
-        """The text of a cell between what begins and ends the best (`signs` 0 and 1) and the second (2 and 3)."""
+        """The text of a cell between what begins and ends the best (`signs` 0 and 1) and the second (2 and 3).
+
+        The last of `signs` stands behind those whose difference to the best may be chance.
+        """
         mark = self.marks.get((row, column), Mark(0))
         text = escape(self.body[row][column])
-        before, after = {1: signs[:2], 2: signs[2:]}.get(mark.rank, ("", ""))
-        return before + text + after + (escape(DAGGER) if mark.alike else "")
+        before, after = {1: signs[:2], 2: signs[2:4]}.get(mark.rank, ("", ""))
+        return before + text + after + (signs[4] if mark.alike else "")
 
 
 def printed(blocks: Iterable[Block], format: str) -> str:
@@ -54,7 +56,7 @@ def _markdown(block: Block) -> str:
     def line(cells: Iterable[str]) -> str:
         return "| " + " | ".join(cells) + " |"
 
-    signs = ("**", "**", "<ins>", "</ins>")
+    signs = ("**", "**", "<ins>", "</ins>", "†")
     rows = [
         line(block.marked(row, column, markdown, signs) for column in range(len(block.head)))
         for row in range(len(block.body))
@@ -88,7 +90,8 @@ def _latex(block: Block, label: str) -> str:
 
 
 def _tabular(block: Block, panel: Panel) -> str:
-    signs = (r"\textbf{", "}", r"\underline{", "}")
+    dagger = r"\makebox[0pt][l]{$^{\dagger}$}"  # without width, so that digits stand below digits
+    signs = (r"\textbf{", "}", r"\underline{", "}", dagger)
     rows = [
         [_broken(cells[0], LABEL, "l"), *(block.marked(row, column, latex, signs) for column in panel)]
         for row, cells in enumerate(block.body)

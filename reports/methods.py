@@ -3,6 +3,7 @@
 Nothing that was used is left out: what has no reference is named at the end.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -254,8 +255,13 @@ def _markdown(found: Methods) -> str:
 
 
 def _latex(found: Methods) -> str:
-    paragraph = _joined(found, latex, lambda keys: rf"~\cite{{{','.join(keys)}}}")
+    paragraph = _joined(found, _breakable, lambda keys: rf"~\cite{{{','.join(keys)}}}")
     return f"% The entries: focalbench methods RUN --bibtex FILE\n{paragraph}\n"
+
+
+def _breakable(text: str) -> str:
+    """Text whose long names of components and versions may go on in another line."""
+    return r"\allowbreak{}".join(latex(part) for part in re.split(r"(?<=[:,=_/+-])(?=\S)", text))
 
 
 PRINTERS: Mapping[str, Callable[[Methods], str]] = {"text": _text, "latex": _latex, "markdown": _markdown}
