@@ -142,6 +142,31 @@ def test_a_wrong_wish_is_one_clear_line(
     assert error.count("\n") == 1
 
 
+def test_the_command_makes_what_it_is_asked_for_and_says_how_much_that_is(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "deep/page.html"
+    arguments = ["listening", str(run), "-o", str(page), "--utterances", "1", "--codec", "pcm", "--seed", "5"]
+    assert main(arguments) == 0
+    assert re.match(rf"{re.escape(str(page))}: 2 trials, 10 sounds, 0\.1 minutes", capsys.readouterr().out)
+    trials = json.loads(page.with_name("page.key.json").read_text())["trials"]
+    assert len({trial["utterance"] for trial in trials}) == 1, "conditions are compared on the same speech"
+    assert {trial["condition"] for trial in trials} == {LOSS, "clean"}
+    wishes = ["--kind", "abx", "--trials", "2", "--against", "pcm", "--condition", LOSS]
+    assert main(["listening", str(run), "-o", str(page), *wishes]) == 0
+    assert ": 2 trials, 4 sounds" in capsys.readouterr().out
+    (tmp_path / "file").touch()
+    assert main(["listening", str(run), "-o", str(tmp_path / "file/page.html")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_page_too_large_for_browsers_is_refused(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reports.listening.LARGE", 1000)
+    with pytest.raises(UserError, match=r"The page would have .* MB; ask for fewer"):
+        write(run, tmp_path / "page.html", Wanted())
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_that_kept_no_audio_says_how_to_keep_it(tmp_path: Path) -> None:
     make_run(tmp_path, codecs=("pcm",), speakers=1)
     with pytest.raises(UserError, match="kept no audio; run again with --save-audio all"):
