@@ -141,6 +141,7 @@ def test_hostile_text_is_shown_as_text(tmp_path: Path) -> None:
 @pytest.mark.browser
 def test_in_a_browser_rows_are_filtered_and_nothing_hostile_runs(tmp_path: Path) -> None:
     playwright = pytest.importorskip("playwright.sync_api")
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("there is no chromium")
@@ -161,5 +162,7 @@ def test_in_a_browser_rows_are_filtered_and_nothing_hostile_runs(tmp_path: Path)
         first.get_by_role("searchbox").fill("all cond")
         assert first.locator("tbody tr:visible").count() == 1
         assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+        found = axe.Axe().run(tab).response["violations"]
+        assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
         assert told == []
         browser.close()

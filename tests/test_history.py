@@ -294,6 +294,7 @@ def test_a_run_appends_itself(tmp_path: Path, capsys: Any) -> None:
 @pytest.mark.browser
 def test_in_a_browser_metrics_are_chosen_and_codecs_hidden(nights: Any, tmp_path: Path) -> None:
     playwright = pytest.importorskip("playwright.sync_api")
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("there is no chromium")
@@ -306,10 +307,12 @@ def test_in_a_browser_metrics_are_chosen_and_codecs_hidden(nights: Any, tmp_path
         tab.on("pageerror", lambda error: errors.append(str(error)))
         tab.goto(page.as_uri())
         assert tab.locator("[data-metric]:visible h3").inner_text() == "PESQ-WB", "what changed stands first"
-        tab.get_by_text("STOI", exact=True).first.click()
+        tab.get_by_label("STOI", exact=True).check()
         assert tab.locator("[data-metric]:visible h3").inner_text() == "STOI"
         tab.locator(".legend .chip", has_text="opus-12k").click()
         assert tab.locator("main").get_attribute("data-off") == "s1"
         assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+        found = axe.Axe().run(tab).response["violations"]
+        assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
         assert errors == []
         browser.close()
