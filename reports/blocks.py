@@ -77,8 +77,10 @@ def _latex(block: Block, label: str) -> str:
         lines = [
             r"\begin{table}",
             r"  \centering",
+            *([r"  \addtocounter{table}{-1}"] if place else []),
             "  " + caption,
             *([rf"  \label{{{label}}}"] if not place else []),
+            r"  \smallskip",
             r"  \footnotesize",
             r"  \setlength{\tabcolsep}{4pt}",
             "\n\n  \\medskip\n".join(_tabular(block, panel) for panel in panels),

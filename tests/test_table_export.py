@@ -12,6 +12,7 @@ import pytest
 
 from benchmark import table
 from benchmark.types import UserError
+from reports.blocks import Block, printed
 from reports.escape import spreadsheet
 from reports.ranking import ranks
 from reports.table import Format, render
@@ -279,3 +280,17 @@ def test_labels_stay_text_in_every_format(tmp_path: Path, label: str) -> None:
         assert "<script>" not in text
         assert "$x$" not in text
         assert text.count(r"\toprule" if format == "latex" else "|---|") == 1
+
+
+def test_columns_that_do_not_fit_stand_below_one_another_and_tables_go_on_in_another_float() -> None:
+    body = tuple((f"codec {row}", *(["4.12 ± 0.13"] * 12)) for row in range(20))
+    head = ("codec", *(f"condition number {column}" for column in range(12)))
+    text = printed([Block("T", "n.", head, body, "a"), Block("T", "n.", head, body, "a")], "latex")
+    assert text.count(r"\label{tab:a}") == text.count(r"\label{tab:a-2}") == 1
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 2 + text.count("(continued)") > 2
+    assert text.count(r"\addtocounter{table}{-1}") == text.count("(continued)")
+    for column in range(12):
+        assert text.count(rf"condition\\number {column}\end") == 2
+    columns = [line.count("&") for line in text.splitlines() if line.strip().startswith("codec 7 ")]
+    assert sum(columns) == 2 * 12
+    assert max(columns) < 6
