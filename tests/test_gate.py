@@ -1,6 +1,9 @@
 """Gates: planted losses and gains, what could not be measured, margins, and what the command says and returns."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -199,3 +202,31 @@ def test_the_machine_readable_form_holds_every_verdict(tmp_path: Path, capsys):
     assert told["outcome"] == "worse"
     assert {v["verdict"] for v in told["verdicts"]} == {"worse"}
     assert told["verdicts"][0]["margin"] == 0.05
+
+
+def test_a_reader_that_has_gone_changes_no_verdict(tmp_path: Path):
+    runs = folder(tmp_path / "a", side()), folder(tmp_path / "b", side(shifted(-0.1)))
+    command = [sys.executable, "-m", "benchmark.cli", "gate", "--baseline", str(runs[0]), str(runs[1]), "--json"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, check=False)
+    os.close(writer)
+    assert done.returncode == 1
+
+
+def test_github_is_told_by_annotations(tmp_path: Path, capsys, monkeypatch):
+    runs = folder(tmp_path / "a", side()), folder(tmp_path / "b", side(shifted(-0.1)))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert cli.main(["gate", "--baseline", str(runs[0]), str(runs[1])]) == 1
+    assert capsys.readouterr().err.count("::error title=worse%3A A%2C PESQ-WB::") == 3
+
+
+def test_files_for_ci_are_written_and_summaries_appended(tmp_path: Path, capsys):
+    runs = folder(tmp_path / "a", side()), folder(tmp_path / "b", side(shifted(-0.1)))
+    files = ["--junit", str(tmp_path / "ci" / "gate.xml"), "--summary", str(tmp_path / "summary.md")]
+    for _ in range(2):
+        assert cli.main(["gate", "--baseline", str(runs[0]), str(runs[1]), *files]) == 1
+    assert (tmp_path / "ci" / "gate.xml").read_text().count("<failure") == 3
+    assert (tmp_path / "summary.md").read_text().count("### focalbench gate") == 2
+    assert cli.main(["gate", "--baseline", str(runs[0]), str(runs[1]), "--junit", str(tmp_path)]) == 2
+    assert "cannot be written" in capsys.readouterr().err

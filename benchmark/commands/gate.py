@@ -5,9 +5,14 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.commands.compare import pairing, pairs
+
+if TYPE_CHECKING:
+    from benchmark.gate import Verdict
 
 TEXT = "better, same, worse or not measured against a baseline: exit code 1 when worse, 3 when too little was measured"
 CODES = {"better": 0, "same": 0, "worse": 1, "not_measured": 3}
@@ -33,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge, print, and write what is asked for; under GitHub Actions, annotate."""
     from benchmark import gate
-    from benchmark.compare import compare, plain_row
+    from benchmark.compare import compare
     from benchmark.sides import load
 
     tables = gate.margins(options.margins)
@@ -47,16 +52,26 @@ def run(options: argparse.Namespace) -> int:
     if options.summary is not None:
         _write(options.summary, "a", words.markdown(verdicts, comparison) + "\n")
     found = gate.outcome(verdicts, comparison.pairs)
-    if options.json:
-        told = [
-            {"verdict": v.verdict, "margin": v.margin, "reason": v.reason, **plain_row(v.compared)} for v in verdicts
-        ]
-        sys.stdout.write(json.dumps({"outcome": found, "verdicts": told}, indent=1, allow_nan=False) + "\n")
-    else:
-        sys.stdout.writelines(f"{line}\n" for line in words.lines(verdicts, comparison))
+    _say(_json(found, verdicts) if options.json else "\n".join(words.lines(verdicts, comparison)))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         sys.stderr.writelines(f"{line}\n" for line in words.annotations(verdicts))
     return CODES[found]
+
+
+def _json(found: str, verdicts: Sequence["Verdict"]) -> str:
+    from benchmark.compare import plain_row
+
+    told = [{"verdict": v.verdict, "margin": v.margin, "reason": v.reason, **plain_row(v.compared)} for v in verdicts]
+    return json.dumps({"outcome": found, "verdicts": told}, indent=1, allow_nan=False)
+
+
+def _say(text: str) -> None:
+    """Print; a reader that has gone, for example `head`, changes no verdict."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write(path: Path, mode: str, text: str) -> None:
