@@ -169,7 +169,7 @@ def _visit(side: Side) -> Visit:
         focalbench=" ".join(str(machine[name]) for name in ("focalbench", "git") if machine.get(name)),
         revision=revision(),
         environment={name: str(machine[name]) for name in ("cpu", "cores", "python", "platform") if name in machine},
-        protocol={name: agreement.as_text(value) for name, value, _ in agreement.must_match(facts, facts)},
+        protocol={name: _text(value) for name, value, _ in agreement.must_match(facts, facts)},
         codecs={label: _under_test(codec) for label, codec in facts["codecs"].items()},
     )
 
@@ -177,7 +177,13 @@ def _visit(side: Side) -> Visit:
 def _under_test(codec: Mapping[str, Any]) -> dict[str, str]:
     """What of a codec may differ between runs: each part of its identity by its own name."""
     plain = {name: codec[name] for name in agreement.CODEC if name in codec and name != "identity"}
-    return {name: agreement.as_text(value) for name, value in {**plain, **codec.get("identity", {})}.items()}
+    return {name: _text(value) for name, value in {**plain, **codec.get("identity", {})}.items()}
+
+
+def _text(value: Any) -> str:
+    """A value in print; where that is cut, a digest of all of it stands behind."""
+    text = agreement.as_text(value)
+    return f"{text} ({digest(value)[:8]})" if text.endswith("…") else text
 
 
 def _cells(side: Side) -> Iterator[dict[str, Any]]:

@@ -161,6 +161,17 @@ def test_other_data_break_every_series(nights: Any) -> None:
     assert len(ones) == len(series)
 
 
+def test_a_long_field_breaks_a_series_by_its_end_too(nights: Any) -> None:
+    def long(end: str) -> Any:
+        def change(rows: Any, facts: Any) -> None:
+            facts["resampler"] = "soxr " * 40 + end
+
+        return change
+
+    series = history.read(nights(long("one"), long("other")))
+    assert {one.fields for one in history.timeline(series).breaks} == {("resampler",)}
+
+
 def test_another_condition_breaks_only_what_went_through_it(nights: Any) -> None:
     def other_trace(rows: Any, facts: Any) -> None:
         facts["conditions"][1]["identity"] = "other"

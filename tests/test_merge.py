@@ -20,7 +20,13 @@ from tests.quick import suite as quick_suite
 
 CODECS = ("pcm", "lowpass:cutoff=2000")
 CHANNELS = ["clean", "bernoulli:loss=0.2"]
-OTHERWISE = (*PASSING, "merged", "warnings", "contents")  # what a merged run may say otherwise than one done at once
+OTHERWISE = (
+    *PASSING,
+    "merged",
+    "warnings",
+    "contents",
+    "environment",
+)  # what a merged run may say otherwise than one done at once
 
 
 def whole(*codecs: str, **changes: Any) -> Suite:
