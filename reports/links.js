@@ -3,6 +3,7 @@
   const main = document.querySelector("main"), buttons = all("button.who");
   let kept = "";
   const light = (look) => {
+    if (look === (main.dataset.lit ?? "")) return;
     if (look) main.dataset.lit = look;
     else delete main.dataset.lit;
     all("tr[data-look]").forEach((row) => row.classList.toggle("lit", row.dataset.look === look));

@@ -12,7 +12,8 @@
     const kept = new Set([...names].filter(([, name]) => words.every((word) => name.toLowerCase().includes(word))).map(([look]) => look));
     rows.forEach((row) => { row.hidden = !kept.has(row.dataset.look); });
     legend.forEach((chip) => { chip.hidden = !kept.has(chip.dataset.look); });
-    main.dataset.off = [...names.keys()].filter((look) => !kept.has(look) || legend.some((chip) => chip.dataset.look === look && !pressed(chip))).join(" ");
+    const off = [...names.keys()].filter((look) => !kept.has(look) || legend.some((chip) => chip.dataset.look === look && !pressed(chip))).join(" ");
+    if (off !== (main.dataset.off ?? "")) main.dataset.off = off;
     count.textContent = words.length ? `${kept.size} of ${names.size} codecs` : `all ${names.size} codecs`;
   };
   filter.addEventListener("input", apply);
@@ -24,9 +25,11 @@
   apply();
 
   const boxes = all("input[name=column]"), hiding = document.getElementById("hiding");
-  const columns = all("th[data-column]").map((head) => ({ identity: head.dataset.column, cells: [head, ...all("tbody tr", head.closest("table")).map((row) => row.cells[head.cellIndex])] }));
+  let columns; // found when they are first asked for, as there may be thousands of cells
+  const found = () => all("th[data-column]").map((head) => ({ identity: head.dataset.column, cells: [head, ...all("tbody tr", head.closest("table")).map((row) => row.cells[head.cellIndex])] }));
   const show = () => {
     const shown = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
+    columns ??= found();
     columns.forEach(({ identity, cells }) => cells.forEach((cell) => { cell.hidden = !shown.has(identity); }));
     all("th[data-columns]").forEach((head) => {
       const under = head.dataset.columns.split(" ").filter((identity) => shown.has(identity)).length;
