@@ -13,7 +13,7 @@ all(".choose input").forEach((radio) => {
   if (radio.checked) show();
 });
 
-document.documentElement.classList.add("ready"); // until now, style.css kept back what would only be laid out to be hidden
+document.documentElement.classList.remove("loading"); // until now, style.css kept back what would only be laid out to be hidden
 
 const order = (row, column) => {
   const text = row.cells[column].dataset.order;
