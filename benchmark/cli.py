@@ -203,7 +203,7 @@ def _table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="NAME", help="one data set of the run, such as a language (default: all)")
 
 
-def _metrics(text: str | None) -> list[str] | None:
+def metrics_of(text: str | None) -> list[str] | None:
     """The metrics of a list; a comma before ``key=`` parts the parameters of one, not two.
 
     Raises:
@@ -317,7 +317,7 @@ def _score(options: argparse.Namespace) -> int:
 
     settings = score.Options(
         out=options.out,
-        metrics=_metrics(options.metrics),
+        metrics=metrics_of(options.metrics),
         alignment=options.align,
         data=options.data,
         data_root=data_root(options.data_root),
@@ -347,7 +347,7 @@ def _table(options: argparse.Namespace) -> int:
     render = importlib.import_module("reports.table").render
     rows = options.rows or ("condition" if options.cols == "codec" else "codec")
     cols = options.cols or ("codec" if rows == "condition" else "condition")
-    sys.stdout.write(render(options.folder, options.format, _metrics(options.metrics), rows, cols, options.data))
+    sys.stdout.write(render(options.folder, options.format, metrics_of(options.metrics), rows, cols, options.data))
     return FINE
 
 

@@ -20,12 +20,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Draw, and print the path of every file."""
-    from benchmark.cli import _metrics
+    from benchmark.cli import metrics_of
 
     formats = [word.strip() for word in options.format.split(",") if word.strip()]
     output = options.output or options.folder / "figures"
     # By name: the harness imports no report.
     write = importlib.import_module("reports.plates").write
-    for path in write(options.folder, output, formats, _metrics(options.metrics), options.data):
+    for path in write(options.folder, output, formats, metrics_of(options.metrics), options.data):
         sys.stdout.write(f"{path}\n")
     return 0
