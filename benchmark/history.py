@@ -176,7 +176,8 @@ def _visit(side: Side) -> Visit:
 
 def _under_test(codec: Mapping[str, Any]) -> dict[str, str]:
     """What of a codec may differ between runs: each part of its identity by its own name."""
-    plain = {name: codec[name] for name in agreement.CODEC if name in codec and name != "identity"}
+    plain = {name: codec[name] for name in agreement.CODEC if name in codec and name not in ("identity", "delay")}
+    plain["delay_ms"] = (codec.get("delay") or {}).get("measured_ms")
     return {name: _text(value) for name, value in {**plain, **codec.get("identity", {})}.items()}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.compare import ALL, FEWEST, Compared, Comparison
 from reports.drawing import GRAVE, INK, LETTER, SOFT, beside, panel, short, svg
 from reports.page import save
-from reports.summary import decimals, number
+from reports.summary import LINK, decimals, number
 from reports.verdicts import CLASSES, named, signed
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def _side(place: int, comparison: Comparison) -> dict[str, Any]:
         if row.difference.n or row.missing:
             groups[named(row), row.scorer].append(row)
     names = [name for name, _ in groups]
+    groups = dict(sorted(groups.items(), key=lambda group: group[0][1] == LINK))  # rates behind scores
     metrics = []
     for number_, ((name, scorer), rows) in enumerate(groups.items()):
         told = f"{name} ({scorer})" if names.count(name) > 1 else name

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.history import Break, Change, Series, Timeline, Visit, commits, differing
 from reports.drawing import HUES, LEFT, SHAPES, SOFT, Look, _oklch, panel, svg
 from reports.page import save
-from reports.summary import decimals, number, pretty
+from reports.summary import LINK, decimals, number, pretty
 from reports.verdicts import signed
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _told_event(event: Event) -> dict[str, Any]:
 def _metrics(
     series: Sequence[Series], found: Timeline, visits: Sequence[Visit], look: Mapping[str, Look]
 ) -> list[dict[str, Any]]:
-    """Small multiples per metric, a panel per condition; those with changes first, and of these the newest."""
+    """Small multiples per metric, a panel per condition; those that changed last first, scores before rates."""
     from markupsafe import Markup
 
     newest: dict[str, str] = {}
@@ -191,7 +191,8 @@ def _metrics(
     groups: dict[str, dict[str, list[Series]]] = defaultdict(lambda: defaultdict(list))
     for one in series:
         groups[named(one)][one.condition].append(one)
-    order = sorted(groups, key=lambda name: newest.get(name, ""), reverse=True)
+    rates = {named(one) for one in series if one.key[-3] == LINK}
+    order = sorted(sorted(groups, key=lambda name: name in rates), key=lambda name: newest.get(name, ""), reverse=True)
     marks = {id(change.series): [] for change in found.changes}  # type: dict[int, list[Change]]
     for change in found.changes:
         marks[id(change.series)].append(change)
