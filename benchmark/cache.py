@@ -231,7 +231,11 @@ def note(todo: Iterable[Work], out: Path) -> None:
             keys |= {key_of_frames(work), digest("scores", key_of_frames(work), work.utterance.id)}
             rooms = dict.fromkeys(scene.acoustics for scene in work.scenes)
             keys |= {key_of_frames(work, room, seed) for room in rooms for seed in work.settings.seeds}
-    write_atomically(out / ENTRIES, "".join(f"{key[:SHORT]}\n" for key in sorted(keys)).encode())
+    text = "".join(f"{key[:SHORT]}\n" for key in sorted(keys)).encode()
+    if (
+        not (out / ENTRIES).is_file() or (out / ENTRIES).read_bytes() != text
+    ):  # a run that changes nothing writes nothing
+        write_atomically(out / ENTRIES, text)
 
 
 def _asked(run: Path) -> set[str]:
