@@ -14,6 +14,7 @@ from benchmark.types import UserError
 Kind: TypeAlias = Literal["must_match", "under_test", "environment"]
 AXES = {"conditions": "channel", "acoustics": "acoustics", "protections": "protection", "playouts": "playout"}
 ALIKE = ("schema", "seeds", "resampler", "alignment", "header", "mode", "capture_ms")
+TAUGHT = ("probes", "conversion")  # how networks are taught and voices converted, where both runs do
 TASK = ("task", "protocol", "column", "train", "valid", "test", "lesson")  # what decides the answers of a task
 CODEC = ("spec", "fingerprint", "identity", "frame_ms", "lookahead_ms", "delay", "trained")
 LONGEST = 80  # characters of a value in print
@@ -48,10 +49,7 @@ def waived(found: Iterable[Field], names: Sequence[str]) -> list[Field]:
     found = list(found)
     grave = [field for field in found if field.kind == "must_match"]
     told = [replace(f, waived=f.kind == "must_match" and any(_covers(name, f.name) for name in names)) for f in found]
-    for name in names:
-        if not any(_covers(name, field.name) for field in grave):
-            known = ", ".join(field.name for field in grave) or "none that must match"
-            raise UserError(f"--waive {name}: no such field differs; those that do: {known}.")
+    check_waivers(grave, names)
     if refused := [f for f in told if f.kind == "must_match" and not f.waived]:
         first, *others = refused
         more = f" (and {', '.join(f.name for f in others)})" if others else ""
@@ -60,6 +58,25 @@ def waived(found: Iterable[Field], names: Sequence[str]) -> list[Field]:
             f"second{more}. Run both on the same, or say --waive {first.name} to compare all the same."
         )
     return told
+
+
+def check_waivers(found: Iterable[Field], names: Sequence[str]) -> None:
+    """Refuse a waiver of nothing.
+
+    Raises:
+        UserError: when none of the fields is what one of `names` begins.
+    """
+    grave = [field for field in found if field.kind == "must_match"]
+    for name in names:
+        if not any(_covers(name, field.name) for field in grave):
+            known = ", ".join(field.name for field in grave) or "none that must match"
+            raise UserError(f"--waive {name}: no such field differs; those that do: {known}.")
+
+
+def needed(found: Iterable[Field], names: Sequence[str]) -> list[str]:
+    """Those of some waivers that are of any of the fields."""
+    grave = [field for field in found if field.kind == "must_match"]
+    return [name for name in names if any(_covers(name, field.name) for field in grave)]
 
 
 def _covers(waiver: str, name: str) -> bool:
@@ -92,20 +109,26 @@ def must_match(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[
     """
     for name in ALIKE:
         yield name, first.get(name), second.get(name)
-    data = [{entry["name"]: entry["sha256"] for entry in side["data"]} for side in (first, second)]
+    for name in TAUGHT:
+        if first.get(name) is not None and second.get(name) is not None:
+            yield name, first[name], second[name]
+    data = [{str(e.get("name")): str(e.get("sha256"))[:12] for e in side["data"]} for side in (first, second)]
     if common := _common(*data):
         for name in common:
-            yield f"data.{name}", data[0][name][:12], data[1][name][:12]
+            yield f"data.{name}", data[0][name], data[1][name]
     elif data[0] or data[1]:
         yield "data", ", ".join(data[0]), ", ".join(data[1])
     for axis, column in AXES.items():
-        known = [{entry[column]: entry.get("identity") for entry in side.get(axis, ())} for side in (first, second)]
+        known = [{e[column]: str(e.get("identity"))[:12] for e in side.get(axis) or ()} for side in (first, second)]
         for text in _common(*known):
             yield f"{axis}.{text}", known[0][text], known[1][text]
     for part, names in (("scorers", ("versions", "fingerprint")), ("tasks", TASK)):
         for label in _common(first[part], second[part]):
             for name in names:
                 yield f"{part}.{label}.{name}", first[part][label].get(name), second[part][label].get(name)
+    for name in _common(first["values"], second["values"]):
+        for what in ("better", "unit"):
+            yield f"values.{name}.{what}", first["values"][name].get(what), second["values"][name].get(what)
 
 
 def _under_test(

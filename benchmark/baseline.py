@@ -7,10 +7,10 @@ significant digits; whoever compares with them rounds the other side too, so tha
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from benchmark.table import COLUMNS, Row, frame
-from benchmark.types import UserError
+from benchmark.types import Status, UserError
 
 if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
     import pandas as pd
@@ -24,6 +24,7 @@ VALUE = ("scorer", "name", "reference", "unit", "seed")
 # Of run.json: what must match, what is under test, and what the reader is told of the machine.
 FACTS = (
     *("schema", "name", "title", "data", "tasks", "conditions", "acoustics", "protections", "playouts", "seeds"),
+    *("probes", "conversion"),
     *("scorers", "resampler", "alignment", "header", "mode", "capture_ms", "device", "codecs", "values"),
     *("environment", "started"),
 )
@@ -54,7 +55,8 @@ def text(facts: Mapping[str, Any], rows: "pd.DataFrame") -> str:
 
 def _speech(rows: "pd.DataFrame") -> str:
     """The utterances of each data set with their speakers, in the order of the lists of values."""
-    pairs = rows.loc[kept(rows), ["dataset", "utterance", "speaker"]].drop_duplicates().sort_values("utterance")
+    pairs = rows.loc[kept(rows), ["dataset", "utterance", "speaker"]].sort_values(["utterance", "speaker"])
+    pairs = pairs.drop_duplicates(["dataset", "utterance"], keep="last")  # a speaker, where any row knows one
     return ",\n".join(
         f"{json.dumps(dataset)}: " + json.dumps([list(p) for p in group.itertuples(index=False, name=None)])
         for dataset, group in pairs.groupby("dataset")[["utterance", "speaker"]]
@@ -132,15 +134,25 @@ def _rows(content: Mapping[str, Any]) -> Iterator[Row]:
     blank = dict.fromkeys(COLUMNS, "") | {"kind": "value", "status": "ok", "numerator": None, "denominator": None}
     for place, values in content["values"]:
         common = blank | dict(zip(known, place, strict=True))
+        if not isinstance(common["seed"], int) or not all(
+            isinstance(common[name], str) for name in known if name != "seed"
+        ):
+            raise ValueError(f"{place} names no value")
         for (utterance, speaker), cell in zip(content["speech"][common["dataset"]], values, strict=True):
             if cell != "":
                 yield Row(**common | {"utterance": utterance, "speaker": speaker} | _filled(cell))
 
 
 def _filled(cell: Any) -> dict[str, Any]:
-    if isinstance(cell, str):
+    if isinstance(cell, str) and cell in get_args(Status):
         return {"value": None, "status": cell}
     if isinstance(cell, list):
-        above, below = cell
+        above, below = map(_number, cell)
         return {"value": above / below if below else None, "numerator": above, "denominator": below}
-    return {"value": float(cell)}
+    return {"value": _number(cell)}
+
+
+def _number(cell: Any) -> float:
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        raise ValueError(f"{cell!r} is neither a value nor a status")
+    return float(cell)

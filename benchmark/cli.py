@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from benchmark import commands
 
 FINE, WORSE, WRONG_USE, TOO_LITTLE = 0, 1, 2, 3
+BROKEN = 70  # as sysexits.h has it for faults of the software itself
 INTERRUPTED = 130  # as a shell reports SIGINT
 
 
@@ -34,12 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UserError, Unavailable) as error:
         sys.stderr.write(f"focalbench: {error}\n")
         return WRONG_USE
-    except KeyboardInterrupt:
-        sys.stderr.write("focalbench: interrupted. The same command goes on where it stopped.\n")
-        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output, for example `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
+    except Exception:  # a fault of ours; Python's own exit code for it would say "worse"
+        traceback.print_exc()
+        return BROKEN
+    except KeyboardInterrupt:
+        sys.stderr.write("focalbench: interrupted. The same command goes on where it stopped.\n")
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

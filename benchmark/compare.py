@@ -6,9 +6,12 @@ hold for more such utterances; clusters are utterances, at least eight. The fami
 with a direction on every codec and condition of the comparison; values over all conditions are a family of their own.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
 
 from benchmark import agreement
 from benchmark.agreement import Field
@@ -40,6 +43,7 @@ class Place(NamedTuple):
     mode: str
 
 
+SIDES = ("first", "second")
 KEY = (*Place._fields, "seed", "dataset", "utterance", "scorer", "name", "reference", "kind")
 
 
@@ -53,10 +57,13 @@ class Compared:
         better: higher, lower or neither.
         difference: second less first, on the rows that both have.
         asked: rows of either side.
-        missing: by status, the rows that have a value on the first side and none on the second.
+        missing: by status, the rows that have a value on the first side and none on the second; ``absent`` were not
+            asked for there.
+        new: likewise, those that have a value on the second side alone.
         enough: whether there are clusters enough to conclude anything (`FEWEST`).
         exact: whether it is a fact found once, of a codec, which has no sampling error.
         p: two-sided; None without an interval. `adjusted` is Holm's, over the family.
+        ambiguous: whether another scorer has a value of this name.
     """
 
     codec: str
@@ -73,10 +80,12 @@ class Compared:
     difference: Difference
     asked: int
     missing: Mapping[str, int]
+    new: Mapping[str, int]
     enough: bool
     exact: bool
     p: float | None
     adjusted: float | None = None
+    ambiguous: bool = False
 
     @property
     def gain(self) -> float | None:
@@ -87,7 +96,13 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that was compared; `fields` are the differing ones alone, `notes` what was left out, in words."""
+    """All that was compared.
+
+    Attributes:
+        fields: the differing ones alone.
+        notes: what was left out, in words.
+        unmeasured: codecs of the first side of which the second has no value at all, and why.
+    """
 
     first: str
     second: str
@@ -96,6 +111,7 @@ class Comparison:
     fields: tuple[Field, ...]
     rows: tuple[Compared, ...]
     notes: tuple[str, ...]
+    unmeasured: Mapping[str, str]
 
 
 def compare(
@@ -122,13 +138,17 @@ def compare(
     numbers = _joined(first, second, chosen)
     titles = titles_of(first.facts) | titles_of(second.facts)
     known = {**first.facts["values"], **second.facts["values"]}
-    found = list(_rows(numbers, inference, titles, known))
-    rows = [replace(row, adjusted=p) for row, p in zip(found, adjust(found), strict=True)]
-    notes = list(_notes(first, second, chosen, numbers))
+    rows = list(_rows(numbers, inference, titles, known))
+    notes = list(_notes(first, second, chosen, numbers, titles, inference))
     if len(numbers["kind"].unique()) > 1 and (machine := _machine(differing)):
         rows = [row for row in rows if row.kind != "timing"]
         notes.append(f"Timings are not compared, as {machine} differs.")
-    return Comparison(first.name, second.name, inference, chosen, tuple(differing), tuple(rows), tuple(notes))
+    scorers = Counter(name for name, _ in {(row.name, row.scorer) for row in rows})
+    rows = [
+        replace(row, adjusted=p, ambiguous=scorers[row.name] > 1) for row, p in zip(rows, adjust(rows), strict=True)
+    ]
+    lost = _unmeasured(first, second, chosen, rows, whole=pairs is None)
+    return Comparison(first.name, second.name, inference, chosen, tuple(differing), tuple(rows), tuple(notes), lost)
 
 
 def pair(first: Sequence[str], second: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -148,6 +168,8 @@ def pair(first: Sequence[str], second: Sequence[str]) -> tuple[tuple[str, str], 
 
 
 def _checked(pairs: Sequence[tuple[str, str]], first: Side, second: Side) -> tuple[tuple[str, str], ...]:
+    if len(set(pairs)) < len(pairs):
+        raise UserError(f"--pair {pairs[0][0]}={pairs[0][1]} stands there twice; name every pair once.")
     for place, side in enumerate((first, second)):
         for labels in pairs:
             if labels[place] not in side.codecs:
@@ -155,29 +177,67 @@ def _checked(pairs: Sequence[tuple[str, str]], first: Side, second: Side) -> tup
     return tuple(pairs)
 
 
+def _unmeasured(
+    first: Side, second: Side, pairs: Sequence[tuple[str, str]], rows: Sequence[Compared], whole: bool
+) -> dict[str, str]:
+    """Codecs without a compared value, and why; where all were asked for (`whole`), those without a partner too."""
+    found = {}
+    if whole:
+        paired = {one for one, _ in pairs}
+        found = {label: f"{second.name} has no codec of this label" for label in first.codecs if label not in paired}
+    measured = {row.first_codec for row in rows if row.difference.n and row.kind == "value"}
+    for one, other in pairs:
+        if one not in measured:
+            told = [s.facts["codecs"].get(label, {}) for s, label in ((second, other), (first, one))]
+            reasons = [f"{facts['status']}: {facts.get('reason', '')}" for facts in told if _failed(facts)]
+            found[one] = next(iter(reasons), "no value is on both sides")
+    return found
+
+
+def _failed(facts: Mapping[str, Any]) -> bool:
+    return str(facts.get("status", "ok")) != "ok"
+
+
 def _joined(first: Side, second: Side, pairs: Sequence[tuple[str, str]]) -> "pd.DataFrame":
-    """The rows of both sides side by side, those of one alone with empty cells on the other side."""
+    """The rows of both sides side by side, those of one alone with empty cells on the other side.
+
+    With `above` over `below` of each: the parts of a ratio where both sides have them, else a value over 1.
+
+    Raises:
+        UserError: when a side has two rows for one value.
+    """
     import pandas as pd
 
-    short = first.rounded or second.rounded
     joined = []
     for place, labels in enumerate(pairs):
-        sides = [_parts(side, label, short) for side, label in zip((first, second), labels, strict=True)]
+        sides = [_of(side, label) for side, label in zip((first, second), labels, strict=True)]
         both = sides[0].merge(sides[1], on=list(KEY), how="outer", suffixes=("_first", "_second"))
         joined.append(both.assign(pair=place, first_codec=labels[0], second_codec=labels[1]))
-    return pd.concat(joined, ignore_index=True)
+    whole = pd.concat(joined, ignore_index=True)
+    ratios = [whole[f"{part}_{side}"].notna() for part in ("numerator", "denominator") for side in SIDES]
+    lone = [whole[f"status_{side}"].isna() for side in SIDES]  # what has no other side keeps its parts
+    split = (ratios[0] & ratios[2] | lone[0]) & (ratios[1] & ratios[3] | lone[1])
+    short = first.rounded or second.rounded
+    for side, origin in zip(SIDES, (first, second), strict=True):
+        above = whole[f"numerator_{side}"].where(split, whole[f"value_{side}"])
+        below = whole[f"denominator_{side}"].where(split, 1.0)
+        if short and not origin.rounded:
+            above, below = above.map(rounded, na_action="ignore"), below.map(rounded, na_action="ignore")
+        fine = whole[f"status_{side}"].eq("ok") & np.isfinite(whole[f"value_{side}"])
+        whole[f"above_{side}"], whole[f"below_{side}"] = above.where(fine), below.where(fine)
+    return whole
 
 
-def _parts(side: Side, label: str, short: bool) -> "pd.DataFrame":
-    """What a codec has, with `above` over `below`: the parts of a ratio, else a value over 1."""
+def _of(side: Side, label: str) -> "pd.DataFrame":
+    """The rows of a codec that are compared."""
     rows = side.rows[side.rows["codec"].eq(label) & (kept(side.rows) | side.rows["kind"].eq("timing"))]
-    split = rows["numerator"].notna() & rows["denominator"].notna()
-    fine = rows["status"].eq("ok") & rows["value"].notna()
-    above, below = rows["numerator"].where(split, rows["value"]), rows["denominator"].where(split, 1.0)
-    if short and not side.rounded:
-        above, below = above.map(rounded, na_action="ignore"), below.map(rounded, na_action="ignore")
-    columns = [*KEY, "speaker", "unit", "status"]
-    return rows[columns].assign(above=above.where(fine), below=below.where(fine))
+    if (twice := rows.duplicated(list(KEY))).any():
+        row = rows[twice].iloc[0]
+        raise UserError(
+            f"{side.name} has two rows for {row['name']} of {label} on {row['utterance']!r}; it was put together of "
+            "what overlaps. Run the suite again, or join runs with `focalbench merge`."
+        )
+    return rows[[*KEY, "speaker", "unit", "status", "value", "numerator", "denominator"]]
 
 
 def _rows(
@@ -213,7 +273,8 @@ def _compared(
         _clusters(both, inference).to_numpy(),
         both["seed"].to_numpy() if ON_TOKENS in str(head["name"]) else None,
     )
-    missing = group.loc[has & misses, "status_second"].fillna("absent").value_counts()
+    missing = _counts(group.loc[has & misses, "status_second"])
+    new = _counts(group.loc[~has & ~misses, "status_first"])
     p = None if found.p_below is None or found.p_above is None else min(1.0, 2 * min(found.p_below, found.p_above))
     exact = head["scorer"] == PROBE
     first, second = str(head["first_codec"]), str(head["second_codec"])
@@ -231,11 +292,17 @@ def _compared(
         better=str(known.get(head["name"], {}).get("better", "neither")),
         difference=found,
         asked=len(group),
-        missing={str(status): int(count) for status, count in missing.items()},
+        missing=missing,
+        new=new,
         enough=exact or found.clusters >= FEWEST[inference],
         exact=exact,
         p=None if exact else p,
     )
+
+
+def _counts(statuses: "pd.Series[str]") -> dict[str, int]:
+    told = statuses.fillna("absent").replace("ok", "infinite")  # a value that is none
+    return {str(status): int(count) for status, count in told.value_counts().items()}
 
 
 def _clusters(rows: "pd.DataFrame", inference: Inference) -> "pd.Series[str]":
@@ -278,7 +345,7 @@ def named(places: Sequence[Place], titles: Mapping[str, str]) -> dict[Place, str
         like = [
             p for p in places if p._replace(playout="", concealment="") == place._replace(playout="", concealment="")
         ]
-        noise = "" if place.acoustics in ("", "clean") else titles.get(place.acoustics, place.acoustics)
+        noise = "" if place.acoustics in ("", "clean", place.channel) else titles.get(place.acoustics, place.acoustics)
         parts = [
             "" if noise and place.channel == "clean" else titles.get(place.channel, place.channel),
             noise,
@@ -290,17 +357,31 @@ def named(places: Sequence[Place], titles: Mapping[str, str]) -> dict[Place, str
     return found
 
 
-def _notes(first: Side, second: Side, pairs: Sequence[tuple[str, str]], joined: "pd.DataFrame") -> Iterator[str]:
+def _notes(
+    first: Side,
+    second: Side,
+    pairs: Sequence[tuple[str, str]],
+    joined: "pd.DataFrame",
+    titles: Mapping[str, str],
+    inference: Inference,
+) -> Iterator[str]:
     if pairs and pairs[0][0] != pairs[0][1]:
         yield "Compared by pair: " + ", ".join(f"{one} with {other}" for one, other in pairs) + "."
+    places = dict.fromkeys(Place(*p) for p in joined[list(Place._fields)].itertuples(index=False, name=None))
+    names = named(list(places), titles)
     for place, (side, other) in enumerate(((first, second), (second, first))):
         own = {labels[place] for labels in pairs}
         if first is not second and (left := [label for label in side.codecs if label not in own]):
             yield f"In {side.name} alone: {', '.join(left)}."
-        lonely = joined[f"status_{('second', 'first')[place]}"].isna()
-        shared = set(joined.loc[~lonely, "channel"])
-        if gone := [str(c) for c in joined.loc[lonely, "channel"].unique() if c not in shared]:
-            yield f"Conditions of {side.name} that {other.name} has not: {', '.join(gone)}."
+        alone = joined[f"status_{SIDES[1 - place]}"].isna()
+        conditions = [names[Place(*p)] for p in joined[list(Place._fields)].itertuples(index=False, name=None)]
+        told = joined.assign(condition=conditions)
+        for what, column in (("Conditions", "condition"), ("Values", "name"), ("Seeds", "seed")):
+            if gone := sorted(set(told.loc[alone, column].astype(str)) - set(told.loc[~alone, column].astype(str))):
+                yield f"{what} of {side.name} that {other.name} has not: {', '.join(gone)}."
+    unknown = joined.loc[joined["speaker_first"].eq("") & joined["utterance"].ne(""), "utterance"].nunique()
+    if unknown and inference == "population":
+        yield f"Nobody knows the speakers of {unknown} utterances; each counts as a speaker of its own."
 
 
 def _machine(fields: Sequence[Field]) -> str:
@@ -320,6 +401,7 @@ def plain(comparison: Comparison) -> dict[str, Any]:
         "pairs": [list(labels) for labels in comparison.pairs],
         "differs": [asdict(field) for field in comparison.fields],
         "notes": list(comparison.notes),
+        "unmeasured": dict(comparison.unmeasured),
         "rows": [plain_row(row) for row in comparison.rows],
     }
 

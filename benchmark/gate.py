@@ -19,8 +19,7 @@ from benchmark.types import UserError
 
 Word: TypeAlias = Literal["better", "same", "worse", "not_measured"]
 ALPHA = 0.05
-BROKEN = ("codec_failed", "metric_failed", "no_speech", "too_short", "absent")  # where there was a value before
-MEASURED = ("better", "same", "worse")
+BROKEN = ("codec_failed", "metric_failed", "no_speech", "too_short", "infinite")  # where there was a value before
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def _margins(path: Path) -> Margins:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"The margins in {path} cannot be read: {error}.") from error
+        raise UserError(f"The margins in {path} cannot be read: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):
         raise UserError(f"{path} must be lines like `pesq_wb: 0.05`, `net_bps: 1 %` or `stoi: null`.")
     return {str(name): _margin(path, str(name), value) for name, value in content.items()}
@@ -106,7 +105,8 @@ def judge(comparison: Comparison, tables: Sequence[Margins]) -> list[Verdict]:
 def _judged(row: Compared) -> bool:
     if row.reference == "input":  # of noisy speech, what is judged is how near to clean speech it comes out
         return False
-    return row.kind == "value" and row.better != "neither" and (row.difference.n > 0 or bool(row.missing))
+    known = row.difference.n > 0 or bool(row.missing) or bool(set(row.new) - {"absent"})
+    return row.kind == "value" and row.better != "neither" and known
 
 
 def _verdict(row: Compared, margin: float, p: float | None, inference: Inference) -> Verdict:
@@ -119,7 +119,8 @@ def _verdict(row: Compared, margin: float, p: float | None, inference: Inference
         return Verdict(row, "not_measured", margin, f"{counts} of {row.asked} that gave a value before")
     gain = row.gain
     if gain is None:
-        return Verdict(row, "not_measured", margin, "there is no value on both sides")
+        counts = ", ".join(f"{n} {status}" for status, n in row.new.items()) or "no value on both sides"
+        return Verdict(row, "not_measured", margin, f"the baseline has none: {counts}; make a new one")
     if row.exact:
         word: Word = "worse" if gain < -margin else "better" if gain > margin else "same"
         return Verdict(row, word, margin, "a fact, measured once")
@@ -145,12 +146,29 @@ def _tested(row: Compared, gain: float, margin: float, p: float | None) -> tuple
     return "not_measured", margin, f"the loss may be as large as {-bound:.3g}, and is not shown: {said}"
 
 
-def outcome(verdicts: Sequence[Verdict], pairs: Iterable[tuple[str, str]]) -> Word:
-    """Of all verdicts the one that decides: worse, else not measured, else better where anything is."""
+def outcome(verdicts: Sequence[Verdict], unmeasured: Mapping[str, str]) -> Word:
+    """Of all verdicts the one that decides: worse, else not measured, else better where anything is.
+
+    Args:
+        verdicts: of one gate.
+        unmeasured: codecs of the baseline of which there is no value, as `Comparison.unmeasured`.
+    """
     words = {v.verdict for v in verdicts}
-    measured = {v.compared.first_codec for v in verdicts if v.verdict in MEASURED}
     if "worse" in words:
         return "worse"
-    if "not_measured" in words or any(first not in measured for first, _ in pairs) or not verdicts:
+    if "not_measured" in words or unmeasured or not verdicts:
         return "not_measured"
     return "better" if "better" in words else "same"
+
+
+def notes(comparison: Comparison, own: Margins) -> list[str]:
+    """What a reader of verdicts has to know besides: values without a baseline, and margins of nothing."""
+    new = sorted({row.name for row in comparison.rows if row.better != "neither" and not row.difference.n and row.new})
+    known = {row.name for row in comparison.rows}
+    idle = [pattern for pattern in own if pattern not in known and not any(fnmatchcase(n, pattern) for n in known)]
+    found = []
+    if new:
+        found.append(f"Somewhere the baseline has no value to judge by: {', '.join(new)}. A new baseline would.")
+    if idle:
+        found.append(f"Margins of nothing that was compared: {', '.join(idle)}.")
+    return found

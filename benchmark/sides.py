@@ -13,6 +13,8 @@ from benchmark.types import UserError
 if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
     import pandas as pd
 
+TABLES = ("codecs", "scorers", "values", "tasks", "environment")  # of facts, by name
+LISTS = ("data", "conditions", "acoustics", "protections", "playouts")  # of entries
 ANCHOR = "uncoded"  # what the codecs were given: the same on both sides, and nobody's codec
 
 
@@ -46,7 +48,7 @@ def load(path: Path) -> Side:
     """
     if path.is_file():
         facts, rows = baseline.read(path)
-        return Side(str(path), facts, rows, rounded=True)
+        return Side(str(path), checked(facts, path), rows, rounded=True)
     facts, rows = facts_of(path), read(path)
     return Side(str(path), facts, rows[rows["codec"].ne(ANCHOR)].reset_index(drop=True))
 
@@ -62,9 +64,27 @@ def facts_of(folder: Path) -> dict[str, Any]:
         raise UserError(f"No run.json in {folder}: this is neither the folder of a finished run nor a baseline file.")
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON: {error}.") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is no JSON that can be read: {error}.") from error
+    return checked(facts, path)
+
+
+def checked(facts: Any, path: Path) -> dict[str, Any]:
+    """The facts of a run, those that comparisons read being of the kind they have to be.
+
+    Raises:
+        UserError: when one is not, or the schema is another.
+    """
     found = facts.get("schema") if isinstance(facts, dict) else None
     if found != SCHEMA:
         raise UserError(f"{path} has schema {found}, this version reads {SCHEMA}. Run the suite again.")
-    return {"codecs": {}, "data": [], "scorers": {}, "values": {}, "tasks": {}, **facts}
+    whole = dict(facts)
+    for kind, names in ((dict, TABLES), (list, LISTS)):
+        for name in names:
+            whole[name] = kind() if whole.get(name) is None else whole[name]
+            entries = whole[name].values() if isinstance(whole[name], dict) else whole[name]
+            if not isinstance(whole[name], kind) or (
+                name != "environment" and not all(isinstance(e, dict) for e in entries)
+            ):
+                raise UserError(f"{path} is damaged: {name!r} is not what a run writes there. Run the suite again.")
+    return whole

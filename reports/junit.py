@@ -1,7 +1,7 @@
 """What a gate found as JUnit XML, which CI systems show: a suite per codec, a case per value and condition."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from xml.etree import ElementTree
 
@@ -11,14 +11,19 @@ from reports.verdicts import WORDS, named, told
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # by XML 1.0, escaped or not
 
 
-def junit(verdicts: Sequence[Verdict], name: str) -> str:
+def junit(verdicts: Sequence[Verdict], name: str, unmeasured: Mapping[str, str]) -> str:
     """The XML: what is worse has failed, what was not measured was skipped, and says why.
 
     Args:
         verdicts: of one gate.
         name: of the whole, for example the suite's.
+        unmeasured: codecs of which there is nothing, and why; each is a suite with one case that was skipped.
     """
-    root = ElementTree.Element("testsuites", {"name": _text(name), **_counts(verdicts)})
+    root = ElementTree.Element("testsuites", {"name": _text(name), **_counts(verdicts, len(unmeasured))})
+    for codec, why in unmeasured.items():
+        suite = ElementTree.SubElement(root, "testsuite", {"name": _text(codec), **_counts([], 1)})
+        case = ElementTree.SubElement(suite, "testcase", {"classname": _text(codec), "name": "measured"})
+        ElementTree.SubElement(case, "skipped", {"message": _text(f"not measured: {why}")})
     ordered = sorted(verdicts, key=lambda v: v.compared.codec)
     for codec, members in groupby(ordered, key=lambda v: v.compared.codec):
         found = list(members)
@@ -29,8 +34,8 @@ def junit(verdicts: Sequence[Verdict], name: str) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _counts(verdicts: Sequence[Verdict]) -> dict[str, str]:
-    words = [v.verdict for v in verdicts]
+def _counts(verdicts: Sequence[Verdict], unmeasured: int = 0) -> dict[str, str]:
+    words = [*(v.verdict for v in verdicts), *["not_measured"] * unmeasured]
     counts = {"tests": len(words), "failures": words.count("worse"), "skipped": words.count("not_measured")}
     return {name: str(count) for name, count in counts.items()}
 

@@ -7,6 +7,7 @@ from benchmark.agreement import Field
 from benchmark.compare import Compared, Comparison
 from benchmark.gate import Verdict, Word, outcome
 from reports.escape import markdown as markdown_text
+from reports.escape import one_line
 from reports.summary import decimals, number, pretty
 
 ORDER: tuple[Word, ...] = ("worse", "not_measured", "better", "same")
@@ -37,7 +38,8 @@ def signed(value: float | None, digits: int) -> str:
 
 def named(row: Compared) -> str:
     """The value as reports print it, and against what it is where that is not the usual reference."""
-    return pretty(row.name) + (" against the input" if row.reference == "input" else "")
+    scorer = f" ({row.scorer})" if row.ambiguous else ""
+    return pretty(row.name) + scorer + (" against the input" if row.reference == "input" else "")
 
 
 def in_order(verdicts: Iterable[Verdict]) -> list[Verdict]:
@@ -54,13 +56,18 @@ def heading(verdicts: Sequence[Verdict], comparison: Comparison) -> str:
     """``worse: 3 worse, 1 better, 40 same of 44 values``."""
     counts = Counter(v.verdict for v in verdicts)
     told = ", ".join(f"{counts[word]} {WORDS[word]}" for word in ORDER if counts[word])
-    return f"{WORDS[outcome(verdicts, comparison.pairs)]}: {told or 'nothing'} of {len(verdicts)} values"
+    return f"{WORDS[outcome(verdicts, comparison.unmeasured)]}: {told or 'nothing'} of {len(verdicts)} values"
 
 
 def lines(verdicts: Sequence[Verdict], comparison: Comparison) -> Iterator[str]:
-    """For a terminal: the outcome, what was compared with what, and every verdict but `same`."""
+    """For a terminal: the outcome, what was compared with what, and every verdict but `same`; a line each."""
+    yield from map(one_line, _lines(verdicts, comparison))
+
+
+def _lines(verdicts: Sequence[Verdict], comparison: Comparison) -> Iterator[str]:
     yield heading(verdicts, comparison)
-    yield f"{comparison.second} against {comparison.first}, inference on the {comparison.inference}"
+    yield f"compared: {comparison.second} against {comparison.first}, inference on the {comparison.inference}"
+    yield from (f"not measured: {codec}: {why}" for codec, why in comparison.unmeasured.items())
     yield from (f"note: {note}" for note in comparison.notes)
     yield from (f"differs ({CLASSES[f.kind]}{', waived' if f.waived else ''}): {_field(f)}" for f in comparison.fields)
     for verdict in in_order(verdicts):
@@ -79,8 +86,9 @@ def markdown(verdicts: Sequence[Verdict], comparison: Comparison) -> str:
     changed = [v for v in in_order(verdicts) if v.verdict != "same"]
     out = [f"### focalbench gate: {t(heading(verdicts, comparison))}", ""]
     out += [f"{t(comparison.second)} against {t(comparison.first)}, inference on the {comparison.inference}.", ""]
+    out += [f"- not measured: {t(codec)}: {t(why)}" for codec, why in comparison.unmeasured.items()]
     if changed:
-        out += ["| verdict | codec | condition | value | change | margin | why |", "|---|---|---|---|---|---:|---|"]
+        out += ["", "| verdict | codec | condition | value | change | margin | why |", "|---|---|---|---|---|---:|---|"]
         for verdict in changed[:MOST]:
             row = verdict.compared
             cells = [WORDS[verdict.verdict], row.codec, row.condition, named(row), told(row)]
@@ -102,8 +110,10 @@ def markdown(verdicts: Sequence[Verdict], comparison: Comparison) -> str:
     return "\n".join(out)
 
 
-def annotations(verdicts: Sequence[Verdict]) -> Iterator[str]:
+def annotations(verdicts: Sequence[Verdict], comparison: Comparison) -> Iterator[str]:
     """Workflow commands of GitHub Actions: an error for each that is worse, a warning for what was not measured."""
+    for codec, why in comparison.unmeasured.items():
+        yield f"::warning title={_command(f'not measured: {codec}', ':,')}::{_command(why)}"
     for verdict in in_order(verdicts)[:MOST]:
         if verdict.verdict in ("worse", "not_measured"):
             row, level = verdict.compared, "error" if verdict.verdict == "worse" else "warning"

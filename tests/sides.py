@@ -1,12 +1,14 @@
 """Planted sides of comparisons: values of given codecs, conditions and speakers, and what `run.json` says of them."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from benchmark.sides import Side
-from benchmark.table import Row, frame
+from benchmark.table import Row, frame, write
 
 KNOWN = {
     "pesq_wb": {"unit": "MOS-LQO", "better": "higher", "source": ""},
@@ -81,3 +83,11 @@ def side(
 def but(planted: Side, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Side:
     """The side with its rows changed."""
     return Side(planted.name, planted.facts, change(planted.rows.copy()), planted.rounded)
+
+
+def folder(path: Path, planted: Side) -> Path:
+    """The side as a run folder."""
+    path.mkdir()
+    write(planted.rows, path / "results.parquet")
+    (path / "run.json").write_text(json.dumps(planted.facts))
+    return path

@@ -73,6 +73,7 @@ def test_a_change_of_one_condition_is_a_change_of_one_line(tmp_path: Path):
         ('{"focalbench_baseline": 2}', "is a baseline of format 2"),
         ('{"focalbench_baseline": 1}', "is damaged: KeyError"),
         ('{"focalbench_baseline": 1, "facts": {}, "speech": {}, "values": [[1, 2]]}', "is damaged"),
+        ('{"focalbench_baseline": 1, "facts": [], "speech": {}, "values": []}', "has schema None"),
     ],
 )
 def test_what_is_no_baseline_is_refused_in_one_line(tmp_path: Path, text: str, said: str):
@@ -86,3 +87,18 @@ def test_what_is_no_baseline_is_refused_in_one_line(tmp_path: Path, text: str, s
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path):
     with pytest.raises(UserError, match=r"No run\.json in .*neither the folder of a finished run nor a baseline file"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("cell", ['"0.5"', "true", '"fine"', "[1, true]", "{}"])
+def test_a_cell_that_is_neither_value_nor_status_is_damage(tmp_path: Path, cell: str):
+    planted = side(speakers=1, each=1)
+    text = baseline.text(planted.facts, planted.rows).replace("[3.0]", f"[{cell}]")
+    (tmp_path / "b.json").write_text(text)
+    with pytest.raises(UserError, match="is damaged"):
+        load(tmp_path / "b.json")
+
+
+def test_a_speaker_that_some_rows_know_is_the_speaker(tmp_path: Path):
+    more = tuple(row(utterance="u0", speaker=who, name=name) for who, name in (("", "stoi"), ("s1", "estoi")))
+    read = written(tmp_path / "b.json", side(more=more, speakers=1, each=1)).rows
+    assert set(read.loc[read["utterance"].eq("u0"), "speaker"]) == {"s1"}

@@ -3,11 +3,14 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from benchmark import cli
+from benchmark.commands.compare import pairs
 from benchmark.compare import ALL, ALONE, compare, pair, plain
 from benchmark.types import UserError
-from tests.sides import but, facts, row, side
+from tests.sides import KNOWN, but, facts, folder, row, side
 
 
 def noisy(shift: float, seed: int = 1):
@@ -165,7 +168,7 @@ def test_timings_are_compared_on_equal_machines_only():
 
 def test_conditions_of_one_side_alone_are_named():
     found = compare(side(), side(channels=("clean",)))
-    assert found.notes == ("Conditions of planted that planted has not: bernoulli:loss=0.1.",)
+    assert found.notes == ("Conditions of planted that planted has not: 10 % loss.",)
     assert {r.condition for r in found.rows if r.difference.n} == {"clean", ALL}
 
 
@@ -173,3 +176,107 @@ def test_the_plain_form_is_json():
     told = json.loads(json.dumps(plain(compare(side(), side(noisy(-0.1)))), allow_nan=False))
     assert told["inference"] == "population"
     assert {"codec", "condition", "channel", "value", "low", "high", "p_below", "adjusted"} <= set(told["rows"][0])
+
+
+def test_two_rows_for_one_value_are_refused():
+    twice = but(side(), lambda rows: pd.concat([rows, rows.iloc[:1]]))
+    with pytest.raises(UserError, match="planted has two rows for pesq_wb of A on 'u0_0'"):
+        compare(side(), twice)
+
+
+def test_a_ratio_is_compared_by_value_where_one_side_has_no_parts():
+    def rated(**parts):
+        return side(
+            more=tuple(row(name="wer", utterance=f"w{i}", speaker=f"s{i}", value=i / 10, **parts) for i in range(12))
+        )
+
+    found = only(compare(rated(), rated(numerator=1.0, denominator=4.0)), name="wer", condition="clean")
+    assert found.difference.value == 0.0
+
+
+def test_unknown_speakers_are_told():
+    nobody = but(side(), lambda rows: rows.assign(speaker=""))
+    assert compare(nobody, nobody).notes == (
+        "Nobody knows the speakers of 36 utterances; each counts as a speaker of its own.",
+    )
+    assert compare(nobody, nobody, "corpus").notes == ()
+
+
+def test_directions_and_units_of_values_must_match():
+    values = {"values": {**KNOWN, "pesq_wb": {"unit": "dB", "better": "lower"}}}
+    with pytest.raises(UserError, match=r"values\.pesq_wb\.better is higher on the first side, lower on the second"):
+        compare(side(), side(changed=values))
+
+
+def test_how_networks_were_taught_must_match_where_both_were():
+    first, second = side(changed={"probes": {"recipe": "small"}}), side(changed={"probes": {"recipe": "paper"}})
+    with pytest.raises(UserError, match="not comparable: probes is"):
+        compare(first, second)
+    assert compare(first, side(changed={"probes": None})).fields == ()
+
+
+def test_timings_that_are_left_out_count_in_no_family():
+    timed = tuple(
+        row(scorer="cost", name="pesq_wb", kind="timing", utterance=f"u{s}_0", speaker=f"s{s}") for s in range(12)
+    )
+    other = {"environment": {"cpu": "Xeon"}}
+    alone = only(compare(side(), side(noisy(-0.02), changed=other)), condition="clean")
+    beside = only(compare(side(more=timed), side(noisy(-0.02), changed=other, more=timed)), condition="clean")
+    assert alone.adjusted == beside.adjusted
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        ([], None),
+        (["A=B"], [("A", "B")]),
+        (["opus:rate=1=opus:rate=2"], [("opus:rate=1", "opus:rate=2")]),
+    ],
+)
+def test_pairs_may_hold_equals_signs(texts, found):
+    assert pairs(texts, ["A", "opus:rate=1"], ["B", "opus:rate=2"]) == found
+
+
+@pytest.mark.parametrize("text", ["A", "=B", "A="])
+def test_what_is_no_pair_is_refused(text):
+    with pytest.raises(UserError, match="write FIRST=SECOND, two labels"):
+        pairs([text], ["A"], ["B"])
+
+
+def test_the_command_compares_several_runs_with_a_waiver_that_one_needs(tmp_path, capsys):
+    runs = [
+        str(folder(tmp_path / name, planted))
+        for name, planted in (("a", side()), ("b", side()), ("c", side(changed={"resampler": "sinc"})))
+    ]
+    assert cli.main(["compare", *runs]) == 2
+    assert "resampler" in capsys.readouterr().err
+    assert cli.main(["compare", *runs, "--waive", "resampler", "--json", "-o", str(tmp_path / "page.html")]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 2
+    assert (tmp_path / "page.html").is_file()
+    assert cli.main(["compare", *runs, "--waive", "resampler", "--waive", "seeds"]) == 2
+
+
+def test_the_command_compares_two_codecs_of_a_run(tmp_path, capsys):
+    run = str(folder(tmp_path / "a", side(codecs=("A", "B"))))
+    assert cli.main(["compare", run, "--codec", "A", "--codec", "B"]) == 0
+    assert "A → B, all conditions, PESQ-WB: 3.560 → 3.560 (0 [0, 0] MOS-LQO)" in capsys.readouterr().out
+    assert cli.main(["compare", run]) == 2
+    assert "name the two codecs to compare" in capsys.readouterr().err
+
+
+def test_a_fault_of_ours_is_no_verdict(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("benchmark.compare.compare", None)
+    run = str(folder(tmp_path / "a", side()))
+    assert cli.main(["gate", "--baseline", run, run]) == 70
+    assert "TypeError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", [{"environment": []}, {"data": {}}, {"scorers": 3}, {"values": {"pesq_wb": 1}}])
+def test_a_damaged_record_is_one_line(tmp_path, capsys, damage):
+    run = folder(tmp_path / "a", side())
+    whole = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**whole, **damage}))
+    assert cli.main(["compare", str(run), str(run)]) == 2
+    said = capsys.readouterr().err
+    assert f"is damaged: {next(iter(damage))!r} is not what a run writes there" in said
+    assert said.count("\n") == 1

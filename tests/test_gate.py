@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import cli, table
+from benchmark import cli, gate
 from benchmark.compare import compare
 from benchmark.gate import Margin, judge, margin_of, margins, outcome
 from benchmark.types import UserError
-from tests.sides import but, row, side
+from tests.sides import but, folder, row, side
 
 SHIPPED = margins()
 
@@ -78,7 +78,7 @@ def test_what_has_no_value_any_more_is_worse_when_it_broke_and_not_measured_when
         "10 % loss": "same",
         "all conditions": word,
     }
-    assert outcome(found, (("A", "A"),)) == word
+    assert outcome(found, {}) == word
 
 
 def test_a_fact_found_once_is_judged_by_its_margin_alone():
@@ -110,8 +110,49 @@ def test_values_without_direction_or_margin_and_against_noisy_input_are_not_judg
 
 def test_a_run_of_which_nothing_is_left_is_not_measured():
     gone = but(side(), lambda rows: rows.assign(status="skipped", value=np.nan))
-    assert outcome(verdicts(side(), gone), (("A", "A"),)) == "not_measured"
-    assert outcome([], (("A", "A"),)) == "not_measured"
+    assert outcome(verdicts(side(), gone), {}) == "not_measured"
+    assert outcome([], {}) == "not_measured"
+    assert compare(side(), gone, "corpus").unmeasured == {"A": "no value is on both sides"}
+
+
+def test_a_codec_that_vanished_or_was_renamed_is_not_measured():
+    first = side(codecs=("A", "B"))
+    for second in (side(), side(codecs=("A", "B2"))):
+        comparison = compare(first, second, "corpus")
+        assert outcome(judge(comparison, SHIPPED), comparison.unmeasured) == "not_measured"
+    chosen = compare(first, side(codecs=("A", "B2")), "corpus", [("B", "B2")])
+    assert outcome(judge(chosen, SHIPPED), chosen.unmeasured) == "same"
+
+
+@pytest.mark.parametrize("status", ["skipped", "codec_failed"])
+def test_what_the_baseline_failed_to_measure_is_not_measured(status):
+    def broken(rows):
+        rows.loc[rows["channel"].eq("clean"), ["status", "value"]] = [status, None]
+        return rows
+
+    found = {v.compared.condition: v for v in verdicts(but(side(), broken), side())}
+    assert found["clean"].verdict == "not_measured"
+    assert found["clean"].reason == f"the baseline has none: 36 {status}; make a new one"
+
+
+def test_what_the_baseline_was_not_asked_for_is_told():
+    comparison = compare(side(), side(more=tuple(row(name="wer", utterance=f"u{i}_0") for i in range(12))), "corpus")
+    assert {v.compared.name for v in judge(comparison, SHIPPED)} == {"pesq_wb"}
+    told = gate.notes(comparison, {"pesq_wbb": None, "pesq_*": None})
+    assert told == [
+        "Somewhere the baseline has no value to judge by: wer. A new baseline would.",
+        "Margins of nothing that was compared: pesq_wbb.",
+    ]
+
+
+def test_what_was_not_asked_for_this_time_is_not_measured_rather_than_worse():
+    assert words(side(), side(channels=("clean",))) == {"same", "not_measured"}
+
+
+def test_an_infinite_value_is_no_value():
+    endless = but(side(), lambda rows: rows.assign(value=rows["value"].where(rows["utterance"].ne("u1_0"), np.inf)))
+    assert words(side(), endless) == {"worse"}
+    assert "infinite" in verdicts(side(), endless)[0].reason
 
 
 def test_margins_of_a_file_come_before_the_shipped_ones(tmp_path: Path):
@@ -146,13 +187,6 @@ def test_every_shipped_value_with_a_direction_has_a_margin_or_is_left_out_by_nam
 
 
 # --- The command ---
-
-
-def folder(path: Path, planted) -> Path:
-    path.mkdir()
-    table.write(planted.rows, path / "results.parquet")
-    (path / "run.json").write_text(json.dumps(planted.facts))
-    return path
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from reports.escape import markdown
 from reports.junit import junit
 from reports.verdicts import annotations, in_order, lines, signed
 from reports.verdicts import markdown as summary
-from tests.sides import side
+from tests.sides import but, row, side
 
 HOSTILE = "<script>alert(1)</script> | `x` [a](javascript:1) ]]> \"' ::error:: \x00\x1b%0A\r\nline two"
 
@@ -27,7 +27,7 @@ def judged(name: str = "A", shift: float = -0.1):
 
 
 def test_junit_counts_cases_and_failures_per_codec():
-    root = ElementTree.fromstring(junit(judged()[0], "nightly"))
+    root = ElementTree.fromstring(junit(judged()[0], "nightly", {}))
     assert (root.get("name"), root.get("tests"), root.get("failures"), root.get("skipped")) == (
         "nightly",
         "3",
@@ -42,15 +42,17 @@ def test_junit_counts_cases_and_failures_per_codec():
 
 def test_junit_says_why_something_was_not_measured_and_that_the_same_passed():
     few = side(speakers=3, each=1)
-    root = ElementTree.fromstring(junit(judge(compare(few, few, "corpus"), margins()), "n"))
+    root = ElementTree.fromstring(junit(judge(compare(few, few, "corpus"), margins()), "n", {}))
     assert [case[0].tag for case in root[0]] == ["skipped"] * 3
     assert "3 utterances, 8 are needed" in root[0][0][0].get("message")
-    root = ElementTree.fromstring(junit(judged(shift=0.0)[0], "n"))
-    assert [case[0].tag for case in root[0]] == ["system-out"] * 3
+    root = ElementTree.fromstring(junit(judged(shift=0.0)[0], "n", {"B": "it is gone"}))
+    assert [case[0].tag for case in root[1]] == ["system-out"] * 3
+    assert (root.get("tests"), root.get("skipped")) == ("4", "1")
+    assert root[0][0][0].get("message") == "not measured: it is gone"
 
 
 def test_hostile_names_are_text_in_junit():
-    root = ElementTree.fromstring(junit(judged(HOSTILE)[0], HOSTILE))
+    root = ElementTree.fromstring(junit(judged(HOSTILE)[0], HOSTILE, {}))
     assert root[0].get("name").startswith("<script>alert(1)</script> | `x` [a](javascript:1) ]]>")
     assert {element.tag for element in root.iter()} == {"testsuites", "testsuite", "testcase", "failure"}
 
@@ -65,7 +67,7 @@ def test_hostile_names_are_text_in_the_summary():
 
 
 def test_hostile_names_end_no_workflow_command():
-    told = list(annotations(judged(HOSTILE)[0]))
+    told = list(annotations(*judged(HOSTILE)))
     assert len(told) == 3
     for line in told:
         assert line.startswith("::error title=worse%3A <script>")
@@ -116,3 +118,41 @@ def test_few_speakers_are_told_as_descriptive_only():
 @pytest.mark.parametrize(("value", "text"), [(0.0, "0"), (0.5, "+0.50"), (-0.5, "−0.50"), (None, "–")])
 def test_differences_carry_their_sign(value, text):
     assert signed(value, 2) == text
+
+
+def test_no_text_of_others_begins_a_line_of_its_own():
+    told = [*lines(*judged(HOSTILE)), *differences(judged(HOSTILE)[1])]
+    assert not any(set(line) & set("\r\n\x1b") for line in told)
+    assert not any(line.startswith("::") for line in told)
+
+
+def test_a_codec_of_which_nothing_is_left_is_named_in_every_form():
+    comparison = compare(side(codecs=("A", "B")), side(), "corpus")
+    verdicts = judge(comparison, margins())
+    assert comparison.unmeasured == {"B": "planted has no codec of this label"}
+    assert next(iter(lines(verdicts, comparison))) == "not measured: 3 same of 3 values"
+    assert "not measured: B: planted has no codec of this label" in [
+        *lines(verdicts, comparison),
+        *differences(comparison),
+    ]
+    assert "- not measured: B: planted has no codec of this label" in summary(verdicts, comparison)
+    assert list(annotations(verdicts, comparison)) == [
+        "::warning title=not measured%3A B::planted has no codec of this label"
+    ]
+
+
+def test_what_failed_completely_is_told_among_differences():
+    def broken(rows):
+        rows.loc[rows["channel"].eq("clean"), ["status", "value"]] = ["codec_failed", None]
+        return rows
+
+    told = list(differences(compare(side(), but(side(), broken))))
+    assert any(line.startswith("A, clean, PESQ-WB: – → –") and "36 codec_failed" in line for line in told)
+
+
+def test_values_of_one_name_are_told_apart_by_their_scorers():
+    more = tuple(
+        row(scorer=s, name="wer", utterance=f"u{i}_0", speaker=f"s{i}") for s in ("asr:a", "asr:b") for i in range(12)
+    )
+    told = list(differences(compare(side(more=more), side(more=more))))
+    assert any("WER (asr:a):" in line for line in told)

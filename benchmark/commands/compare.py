@@ -30,8 +30,13 @@ def pairing(parser: argparse.ArgumentParser, default: str) -> None:
     add("--waive", action="append", default=[], metavar="FIELD", help=text)
 
 
-def pairs(texts: Sequence[str]) -> list[tuple[str, str]] | None:
-    """The labels of ``--pair A=B``; None without any.
+def pairs(texts: Sequence[str], first: Sequence[str], second: Sequence[str]) -> list[tuple[str, str]] | None:
+    """The labels of ``--pair A=B``; None without any. Where labels hold an ``=``, the split that both sides know.
+
+    Args:
+        texts: as they were given.
+        first: the labels of the first side.
+        second: of the second.
 
     Raises:
         UserError: when one is no pair.
@@ -40,29 +45,35 @@ def pairs(texts: Sequence[str]) -> list[tuple[str, str]] | None:
 
     found = []
     for text in texts:
-        first, equals, second = text.partition("=")
-        if not (first and equals and second):
+        splits = [(text[:i], text[i + 1 :]) for i, letter in enumerate(text) if letter == "="]
+        if not splits or not all(splits[0]):
             raise UserError(f"--pair {text!r}: write FIRST=SECOND, two labels of codecs.")
-        found.append((first, second))
+        known = [split for split in splits if split[0] in first and split[1] in second]
+        found.append(known[0] if known else splits[0])
     return found or None
 
 
 def run(options: argparse.Namespace) -> int:
     """Compare, print, and write the page where one is asked for."""
+    from benchmark import agreement
     from benchmark.compare import compare, plain
     from benchmark.sides import load
     from benchmark.types import UserError
 
     sides = [load(path) for path in options.runs]
-    chosen = pairs(options.pair)
-    if len(sides) == 1:
-        if len(options.codec) != 2 or chosen:
-            raise UserError("Of a single run, name the two codecs to compare: --codec A --codec B.")
-        chosen, sides = [(options.codec[0], options.codec[1])], sides * 2
-    elif options.codec:
+    single = len(sides) == 1
+    if single and (len(options.codec) != 2 or options.pair):
+        raise UserError("Of a single run, name the two codecs to compare: --codec A --codec B.")
+    if options.codec and not single:
         raise UserError("--codec is for a single run; pair the codecs of two with --pair A=B.")
-    first, *others = sides
-    found = [compare(first, other, options.inference, chosen, options.waive) for other in others]
+    first, *others = sides * 2 if single else sides
+    found = []
+    for other in others:
+        chosen = [tuple(options.codec)] if single else pairs(options.pair, first.codecs, other.codecs)
+        differing = agreement.fields(first.facts, other.facts, ())
+        waive = agreement.needed(differing, options.waive) if len(others) > 1 else options.waive
+        found.append(compare(first, other, options.inference, chosen, waive))
+    agreement.check_waivers([field for comparison in found for field in comparison.fields], options.waive)
     if options.json:
         told = [plain(comparison) for comparison in found]
         sys.stdout.write(json.dumps(told[0] if len(told) == 1 else told, indent=1, allow_nan=False) + "\n")

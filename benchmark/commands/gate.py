@@ -6,12 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.commands.compare import pairing, pairs
 
 if TYPE_CHECKING:
+    from benchmark.compare import Comparison
     from benchmark.gate import Verdict
 
 TEXT = "better, same, worse or not measured against a baseline: exit code 1 when worse, 3 when too little was measured"
@@ -43,26 +45,30 @@ def run(options: argparse.Namespace) -> int:
 
     tables = gate.margins(options.margins)
     first, second = load(options.baseline), load(options.run_folder)
-    comparison = compare(first, second, options.inference, pairs(options.pair), options.waive)
+    chosen = pairs(options.pair, first.codecs, second.codecs)
+    comparison = compare(first, second, options.inference, chosen, options.waive)
     verdicts = gate.judge(comparison, tables)
+    own = tables[0] if options.margins is not None else {}
+    comparison = replace(comparison, notes=(*comparison.notes, *gate.notes(comparison, own)))
     words = importlib.import_module("reports.verdicts")  # by name: the harness imports no report
     if options.junit is not None:
         junit = importlib.import_module("reports.junit").junit
-        _write(options.junit, "w", junit(verdicts, str(second.facts.get("name") or second.name)))
+        _write(options.junit, "w", junit(verdicts, str(second.facts.get("name") or second.name), comparison.unmeasured))
     if options.summary is not None:
         _write(options.summary, "a", words.markdown(verdicts, comparison) + "\n")
-    found = gate.outcome(verdicts, comparison.pairs)
-    _say(_json(found, verdicts) if options.json else "\n".join(words.lines(verdicts, comparison)))
+    found = gate.outcome(verdicts, comparison.unmeasured)
+    _say(_json(found, verdicts, comparison) if options.json else "\n".join(words.lines(verdicts, comparison)))
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        sys.stderr.writelines(f"{line}\n" for line in words.annotations(verdicts))
+        sys.stderr.writelines(f"{line}\n" for line in words.annotations(verdicts, comparison))
     return CODES[found]
 
 
-def _json(found: str, verdicts: Sequence["Verdict"]) -> str:
+def _json(found: str, verdicts: Sequence["Verdict"], comparison: "Comparison") -> str:
     from benchmark.compare import plain_row
 
     told = [{"verdict": v.verdict, "margin": v.margin, "reason": v.reason, **plain_row(v.compared)} for v in verdicts]
-    return json.dumps({"outcome": found, "verdicts": told}, indent=1, allow_nan=False)
+    known = {"outcome": found, "unmeasured": dict(comparison.unmeasured), "notes": list(comparison.notes)}
+    return json.dumps({**known, "verdicts": told}, indent=1, allow_nan=False)
 
 
 def _say(text: str) -> None:
