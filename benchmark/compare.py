@@ -9,16 +9,14 @@ with a direction on every codec and condition of the comparison; values over all
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from benchmark import agreement
 from benchmark.agreement import Field
-from benchmark.baseline import kept, rounded
 from benchmark.differences import Difference, difference, holm
+from benchmark.pairing import SIDES, checked, joined_rows, pair
+from benchmark.places import Place, named, titles_of
 from benchmark.sides import Side
-from benchmark.types import UserError
 
 if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
     import pandas as pd
@@ -26,25 +24,8 @@ if TYPE_CHECKING:  # pandas costs 0.4 s, and most commands never need it
 Inference: TypeAlias = Literal["population", "corpus"]
 FEWEST: Mapping[Inference, int] = {"population": 10, "corpus": 8}  # clusters; below, nothing is concluded
 ALL = "all conditions"
-ALONE = "the codec alone"  # the condition of what a probe found of a codec
 PROBE = "probe"
 ON_TOKENS = "_tokens_"  # in names of what taught networks answer; a seed is one network for all utterances
-
-
-class Place(NamedTuple):
-    """What speech went through; a condition of a comparison."""
-
-    channel: str
-    acoustics: str
-    playout: str
-    protection: str
-    concealment: str
-    header: str
-    mode: str
-
-
-SIDES = ("first", "second")
-KEY = (*Place._fields, "seed", "dataset", "utterance", "scorer", "name", "reference", "kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +114,9 @@ def compare(
     Raises:
         UserError: when no codecs pair, or something that must match differs.
     """
-    chosen = pair(first.codecs, second.codecs) if pairs is None else _checked(pairs, first, second)
+    chosen = pair(first.codecs, second.codecs) if pairs is None else checked(pairs, first, second)
     differing = agreement.waived(agreement.fields(first.facts, second.facts, chosen), waive)
-    numbers = _joined(first, second, chosen)
+    numbers = joined_rows(first, second, chosen)
     titles = titles_of(first.facts) | titles_of(second.facts)
     known = {**first.facts["values"], **second.facts["values"]}
     rows = list(_rows(numbers, inference, titles, known))
@@ -149,32 +130,6 @@ def compare(
     ]
     lost = _unmeasured(first, second, chosen, rows, whole=pairs is None)
     return Comparison(first.name, second.name, inference, chosen, tuple(differing), tuple(rows), tuple(notes), lost)
-
-
-def pair(first: Sequence[str], second: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Codecs of equal labels; where there are none and each side has a single codec, these two.
-
-    Raises:
-        UserError: when there is nothing to pair, with both lists.
-    """
-    if common := [label for label in first if label in set(second)]:
-        return tuple((label, label) for label in common)
-    if len(first) == len(second) == 1:
-        return ((first[0], second[0]),)
-    raise UserError(
-        f"No codec has the same label on both sides. First: {', '.join(first) or 'none'}; second: "
-        f"{', '.join(second) or 'none'}. Pair them with --pair 'A=B', or give equal labels with --codec LABEL=SPEC."
-    )
-
-
-def _checked(pairs: Sequence[tuple[str, str]], first: Side, second: Side) -> tuple[tuple[str, str], ...]:
-    if len(set(pairs)) < len(pairs):
-        raise UserError(f"--pair {pairs[0][0]}={pairs[0][1]} stands there twice; name every pair once.")
-    for place, side in enumerate((first, second)):
-        for labels in pairs:
-            if labels[place] not in side.codecs:
-                raise UserError(f"No codec {labels[place]!r} in {side.name}. It has: {', '.join(side.codecs)}.")
-    return tuple(pairs)
 
 
 def _unmeasured(
@@ -196,48 +151,6 @@ def _unmeasured(
 
 def _failed(facts: Mapping[str, Any]) -> bool:
     return str(facts.get("status", "ok")) != "ok"
-
-
-def _joined(first: Side, second: Side, pairs: Sequence[tuple[str, str]]) -> "pd.DataFrame":
-    """The rows of both sides side by side, those of one alone with empty cells on the other side.
-
-    With `above` over `below` of each: the parts of a ratio where both sides have them, else a value over 1.
-
-    Raises:
-        UserError: when a side has two rows for one value.
-    """
-    import pandas as pd
-
-    joined = []
-    for place, labels in enumerate(pairs):
-        sides = [_of(side, label) for side, label in zip((first, second), labels, strict=True)]
-        both = sides[0].merge(sides[1], on=list(KEY), how="outer", suffixes=("_first", "_second"))
-        joined.append(both.assign(pair=place, first_codec=labels[0], second_codec=labels[1]))
-    whole = pd.concat(joined, ignore_index=True)
-    ratios = [whole[f"{part}_{side}"].notna() for part in ("numerator", "denominator") for side in SIDES]
-    lone = [whole[f"status_{side}"].isna() for side in SIDES]  # what has no other side keeps its parts
-    split = (ratios[0] & ratios[2] | lone[0]) & (ratios[1] & ratios[3] | lone[1])
-    short = first.rounded or second.rounded
-    for side, origin in zip(SIDES, (first, second), strict=True):
-        above = whole[f"numerator_{side}"].where(split, whole[f"value_{side}"])
-        below = whole[f"denominator_{side}"].where(split, 1.0)
-        if short and not origin.rounded:
-            above, below = above.map(rounded, na_action="ignore"), below.map(rounded, na_action="ignore")
-        fine = whole[f"status_{side}"].eq("ok") & np.isfinite(whole[f"value_{side}"])
-        whole[f"above_{side}"], whole[f"below_{side}"] = above.where(fine), below.where(fine)
-    return whole
-
-
-def _of(side: Side, label: str) -> "pd.DataFrame":
-    """The rows of a codec that are compared."""
-    rows = side.rows[side.rows["codec"].eq(label) & (kept(side.rows) | side.rows["kind"].eq("timing"))]
-    if (twice := rows.duplicated(list(KEY))).any():
-        row = rows[twice].iloc[0]
-        raise UserError(
-            f"{side.name} has two rows for {row['name']} of {label} on {row['utterance']!r}; it was put together of "
-            "what overlaps. Run the suite again, or join runs with `focalbench merge`."
-        )
-    return rows[[*KEY, "speaker", "unit", "status", "value", "numerator", "denominator"]]
 
 
 def _rows(
@@ -327,34 +240,6 @@ def adjust(rows: Sequence[Compared]) -> list[float | None]:
 
 
 # --- Words ---
-
-
-def titles_of(facts: Mapping[str, Any]) -> dict[str, str]:
-    """What `run.json` calls channels, acoustics, buffers and protections, by their specs."""
-    return {
-        str(entry[column]): str(entry.get("title") or entry[column])
-        for axis, column in agreement.AXES.items()
-        for entry in facts.get(axis, ())
-    }
-
-
-def named(places: Sequence[Place], titles: Mapping[str, str]) -> dict[Place, str]:
-    """A name for each place: of buffers and loss strategies only where there are several in otherwise equal places."""
-    found = {}
-    for place in places:
-        like = [
-            p for p in places if p._replace(playout="", concealment="") == place._replace(playout="", concealment="")
-        ]
-        noise = "" if place.acoustics in ("", "clean", place.channel) else titles.get(place.acoustics, place.acoustics)
-        parts = [
-            "" if noise and place.channel == "clean" else titles.get(place.channel, place.channel),
-            noise,
-            "" if place.protection in ("", "none") else titles.get(place.protection, place.protection),
-            titles.get(place.playout, place.playout) if len({p.playout for p in like}) > 1 else "",
-            place.concealment if len({p.concealment for p in like}) > 1 else "",
-        ]
-        found[place] = ", ".join(filter(None, parts)) if place.channel else ALONE
-    return found
 
 
 def _notes(

@@ -24,8 +24,8 @@ import numpy.typing as npt
 from benchmark import agreement
 from benchmark.baseline import kept
 from benchmark.changes import Levels, change_points
-from benchmark.compare import Place, named, titles_of
 from benchmark.differences import Difference, difference
+from benchmark.places import Place, named, titles_of
 from benchmark.sides import Side, load
 from benchmark.stats import pooled
 from benchmark.store import digest

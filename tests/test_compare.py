@@ -8,7 +8,9 @@ import pytest
 
 from benchmark import cli
 from benchmark.commands.compare import pairs
-from benchmark.compare import ALL, ALONE, compare, pair, plain
+from benchmark.compare import ALL, compare, plain
+from benchmark.pairing import pair
+from benchmark.places import ALONE
 from benchmark.types import UserError
 from tests.sides import KNOWN, but, facts, folder, row, side
 
